@@ -1,0 +1,1 @@
+"""Specimens, consignments, custody, sites, alerts and planning."""

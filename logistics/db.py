@@ -1,0 +1,113 @@
+"""The database handle, the declarative base, UTC columns and the one way to write: ``transaction()``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, TypeDecorator, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session, registry
+
+from logistics.errors import Invalid
+
+JSONType = JSON().with_variant(JSONB(), "postgresql")
+SQLITE_BUSY_MS = 10_000
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Stores an instant in UTC and always gives it back with its zone (SQLite drops zones)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise Invalid("time_without_zone", field="occurred_at")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every table of Labrelay."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    registry = registry(
+        metadata=metadata,
+        type_annotation_map={datetime: UTCDateTime, dict[str, Any]: JSONType, list[Any]: JSONType, str: String},
+    )
+
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+_read_only: ContextVar[bool] = ContextVar("labrelay_read_only", default=False)
+_in_transaction: ContextVar[bool] = ContextVar("labrelay_in_transaction", default=False)
+
+
+def install_sqlite_hooks(engine: Engine) -> None:
+    """Make SQLite safe under several writers: WAL, full sync, and BEGIN IMMEDIATE for whoever may write.
+
+    A deferred BEGIN that turns into a write fails at once when another writer came between; readers must not
+    take the write lock, so a block inside ``reading()`` begins plainly.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN" if _read_only.get() else "BEGIN IMMEDIATE")
+
+
+def set_reading(reading: bool) -> None:
+    """Say whether the present context only reads (the edge does this per request)."""
+    _read_only.set(reading)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One unit of work: commits once at the end, rolls back on any error. Never nested; services never call it."""
+    if _in_transaction.get():
+        raise RuntimeError("transaction() inside transaction(): only the edge commits")
+    session: Session = db.session()
+    if session.in_transaction():
+        session.commit()  # ends a read that came before; nothing may be pending here
+    reading = _read_only.set(False)
+    inside = _in_transaction.set(True)
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        _in_transaction.reset(inside)
+        _read_only.reset(reading)

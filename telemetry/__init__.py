@@ -1,0 +1,1 @@
+"""Readings from transport boxes: decoding, storing, excursions, silence."""

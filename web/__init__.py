@@ -1,0 +1,1 @@
+"""The outermost room: assembles everything and speaks HTTP."""
