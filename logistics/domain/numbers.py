@@ -135,9 +135,8 @@ def verify(text: str, kind: Kind | None = None) -> Number:
         raise Invalid("number_check_failed", field="number", value=plain)
     form = FORMATS[found]
     digits = plain[len(form.prefix) : -1]
-    return Number(
-        plain, found, _day(digits[:6], plain) if form.dated else None, int(digits[-form.serial_digits :])
-    )
+    issued_on = _day(digits[:6], plain) if form.dated else None
+    return Number(plain, found, issued_on, int(digits[-form.serial_digits :]))
 
 
 def grouped(text: str) -> str:
