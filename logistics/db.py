@@ -53,7 +53,12 @@ class Base(DeclarativeBase):
     )
     registry = registry(
         metadata=metadata,
-        type_annotation_map={datetime: UTCDateTime, dict[str, Any]: JSONType, list[Any]: JSONType, str: String},
+        type_annotation_map={
+            datetime: UTCDateTime,
+            dict[str, Any]: JSONType,
+            list[Any]: JSONType,
+            str: String,
+        },
     )
 
 

@@ -1,0 +1,97 @@
+"""Alerts (one per incident), their history, the channels and the outbox of deliveries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from logistics.db import Base
+
+
+class Alert(Base):
+    """Telling someone about one incident; later facts of the same incident update it."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        UniqueConstraint("incident_key"),
+        Index("ix_alert_site_state", "site_code", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    incident_key: Mapped[str]  # e.g. excursion:BX-0731:1:…; one open alert for each
+    kind: Mapped[str]  # excursion | silence | missing | overdue | …
+    severity: Mapped[str]  # critical | warning | info
+    site_code: Mapped[str] = mapped_column(ForeignKey("site.code"))  # the laboratory whose manager decides
+    origin_code: Mapped[str | None] = mapped_column(ForeignKey("site.code"))
+    box_code: Mapped[str | None] = mapped_column(ForeignKey("box.code"))
+    consignment_number: Mapped[str | None] = mapped_column(ForeignKey("consignment.number"))
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)  # fills the sentence of kind
+    specimen_ids: Mapped[list[Any]] = mapped_column(default=list)
+    occurred_at: Mapped[datetime]  # when it happened
+    raised_at: Mapped[datetime]  # when we learned of it
+    updated_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(default="open")  # open | ended | closed
+    ended_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+    acknowledged_at: Mapped[datetime | None]
+    comment: Mapped[str] = mapped_column(default="")
+    snoozed_until: Mapped[datetime | None]
+    level: Mapped[int] = mapped_column(default=0)  # rung of the escalation ladder
+
+    notes: Mapped[list[AlertNote]] = relationship(cascade="all, delete-orphan", order_by="AlertNote.id")
+
+
+class AlertNote(Base):
+    """What happened to an alert: raised, updated, escalated, acknowledged, ended."""
+
+    __tablename__ = "alert_note"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alert.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    username: Mapped[str | None]
+    text: Mapped[str] = mapped_column(default="")
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Channel(Base):
+    """Where alerts go besides the inbox. ``config`` is the typed form's content; secrets never reach a page."""
+
+    __tablename__ = "channel"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]  # mail | http | wecom | dingtalk | feishu
+    site_code: Mapped[str] = mapped_column(ForeignKey("site.code"), index=True)
+    config: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    kinds: Mapped[list[Any]] = mapped_column(default=list)  # empty: every kind
+    min_severity: Mapped[str] = mapped_column(default="warning")
+    locale: Mapped[str] = mapped_column(default="zh_CN")
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class Delivery(Base):
+    """The outbox: one message to one channel, leased while it is being sent, marked after."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("dedup_id"),
+        Index("ix_delivery_state_next", "state", "next_try_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alert.id", ondelete="CASCADE"), index=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id", ondelete="CASCADE"), index=True)
+    dedup_id: Mapped[str]
+    title: Mapped[str]
+    text: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(default="waiting")  # waiting | sent | failed
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime]  # real time, like every lease
+    lease_until: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(default="")

@@ -1,0 +1,77 @@
+"""The custody log, the acts that made it, and the handovers that were signed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from logistics.db import Base
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Act(Base):
+    """What somebody sent, by the UUID made where it happened, with the answer they got: kept for ever."""
+
+    __tablename__ = "act"
+    __table_args__ = (Index("ix_act_status_recorded", "status", "recorded_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # UUID, lower case
+    type: Mapped[str]
+    body_sha256: Mapped[str]
+    body: Mapped[str] = mapped_column(Text)  # canonical JSON as sent
+    username: Mapped[str]
+    device: Mapped[str] = mapped_column(default="")
+    seq: Mapped[int | None]
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    status: Mapped[str]  # done | refused | review | applied | void
+    answer: Mapped[str] = mapped_column(Text)  # JSON
+
+
+class CustodyEvent(Base):
+    """One link of a stream's hash chain. Never updated, never deleted."""
+
+    __tablename__ = "custody_event"
+    __table_args__ = (
+        UniqueConstraint("stream", "seq"),
+        Index("ix_custody_event_recorded", "recorded_at"),
+        Index("ix_custody_event_act", "act_id"),
+    )
+
+    position: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    stream: Mapped[str]  # specimen:<id> | consignment:<number>
+    seq: Mapped[int]
+    type: Mapped[str]
+    act_id: Mapped[str]
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    actor: Mapped[str]
+    site_code: Mapped[str | None]
+    body: Mapped[str] = mapped_column(
+        Text
+    )  # the canonical text that was hashed; the columns beside it are copies
+    prev_hash: Mapped[str]
+    hash: Mapped[str]
+
+
+class Handover(Base):
+    """Custody passing from one person to another, signed by both (21 CFR 11.50: printed name, time, meaning)."""
+
+    __tablename__ = "handover"
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # UUID made on the device
+    consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), primary_key=True)
+    site_code: Mapped[str | None]
+    giver: Mapped[str]
+    giver_name: Mapped[str]
+    taker: Mapped[str]
+    taker_name: Mapped[str]
+    method: Mapped[str]  # pin | app | seal
+    meaning: Mapped[str]  # pickup | delivery | transfer
+    occurred_at: Mapped[datetime]
+    tube_count: Mapped[int]
+    refused_count: Mapped[int] = mapped_column(default=0)
+    box_temp_c: Mapped[float | None]

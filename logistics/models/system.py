@@ -1,0 +1,81 @@
+"""Jobs, counters, settings, the audit log and the print log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from logistics.db import Base
+
+
+class Job(Base):
+    """Long work. A worker takes it with a lease (real time); a sweep sends it again when the lease has run out."""
+
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_state_lease", "state", "lease_until"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # UUID
+    kind: Mapped[str]
+    args: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(default="waiting")  # waiting | running | done | failed | cancelled
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    stop_requested: Mapped[bool] = mapped_column(default=False)
+    result: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    error: Mapped[str] = mapped_column(Text, default="")
+
+
+class Counter(Base):
+    """Named numbers: sequences for consignment numbers, versions that wake live pages."""
+
+    __tablename__ = "counter"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(default=0)
+
+
+class Setting(Base):
+    """Installation facts that live in the database, e.g. how it was seeded."""
+
+    __tablename__ = "setting"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class AuditEntry(Base):
+    """Who logged in, who read a patient reference, who changed the network: kept at least six months."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_at", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    username: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str] = mapped_column(default="")
+    site_code: Mapped[str | None]
+    address: Mapped[str] = mapped_column(default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class PrintEntry(Base):
+    """Every print of a label or manifest."""
+
+    __tablename__ = "print_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    username: Mapped[str]
+    kind: Mapped[str]  # specimen_label | box_label | consignment_label | manifest
+    subject: Mapped[str]
+    copies: Mapped[int] = mapped_column(default=1)
+    version: Mapped[int | None]

@@ -1,0 +1,153 @@
+"""Who is calling: session for people, bearer token for machines; CSRF; throttled login; idle timeout."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from flask import Flask, g, request, session
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from logistics.clock import wall_now
+from logistics.db import db
+from logistics.domain.access import COURIER, Scope
+from logistics.errors import Forbidden, Invalid
+from logistics.models import ApiToken, AuditEntry, User
+from logistics.services import network
+
+csrf = CSRFProtect()
+limiter = Limiter(key_func=get_remote_address)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+SEEN_EVERY_S = 30
+MIN_PASSWORD = 10
+# A hash of nothing: checked for unknown names so that they take as long as known ones.
+_NO_HASH = "scrypt:32768:8:1$AAAAAAAAAAAAAAAA$" + "0" * 128
+
+
+def init_app(app: Flask) -> None:
+    settings = app.extensions["labrelay.settings"]
+    manager = LoginManager(app)
+    manager.session_protection = None
+    csrf.init_app(app)
+    limiter.init_app(app)
+
+    @manager.user_loader
+    def _from_session(identity: str) -> User | None:
+        user_id, _, version = identity.partition(".")
+        user = db.session.get(User, int(user_id))
+        if user is None or not user.active or str(user.session_version) != version:
+            return None
+        wall = wall_now().timestamp()
+        idle_s, age_s = wall - float(session.get("seen", 0)), wall - float(session.get("since", 0))
+        # A courier's shift outlasts an office session: the phone in a pocket must not lose its work.
+        idle_limit = settings.session_absolute if user.role == COURIER else settings.session_idle
+        if idle_s > idle_limit.total_seconds() or age_s > settings.session_absolute.total_seconds():
+            session.clear()
+            return None
+        if idle_s > SEEN_EVERY_S:
+            session["seen"] = wall_now().timestamp()
+        return user
+
+    @manager.request_loader
+    def _from_token(_request: object) -> User | None:
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            return None
+        token = db.session.scalar(select(ApiToken).where(ApiToken.secret_sha256 == digest(secret)))
+        now = wall_now()
+        if (
+            token is None
+            or token.revoked_at
+            or (token.expires_at and token.expires_at < now)
+            or not token.user.active
+        ):
+            return None
+        g.token = token
+        return token.user
+
+    @app.before_request
+    def _csrf() -> None:
+        exempt = "Authorization" in request.headers or not app.config["WTF_CSRF_ENABLED"]
+        if request.method in SAFE_METHODS or exempt or request.endpoint is None:
+            return
+        try:
+            csrf.protect()
+        except CSRFError:
+            raise Invalid("csrf_failed") from None
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def authenticate(session_db: Session, username: str, password: str) -> User:
+    """The user of these credentials. Raises Forbidden('login_failed') without saying which of the two was wrong."""
+    user = session_db.scalar(select(User).where(User.username == username.strip()))
+    right = check_password_hash(user.password_hash if user and user.password_hash else _NO_HASH, password)
+    if user is None or not right or not user.active:
+        raise Forbidden("login_failed", field="password")
+    return user
+
+
+def start_session(user: User) -> None:
+    locale = session.get("locale")
+    session.clear()
+    login_user(user)
+    session["seen"] = session["since"] = wall_now().timestamp()
+    if locale:
+        session["locale"] = locale
+    session.permanent = False
+
+
+def end_session() -> None:
+    logout_user()
+    session.clear()
+
+
+def set_password(user: User, password: str) -> None:
+    if len(password) < MIN_PASSWORD:
+        raise Invalid("password_too_short", field="password", minimum=MIN_PASSWORD)
+    user.password_hash = generate_password_hash(password)
+    user.session_version += 1
+
+
+def set_pin(user: User, pin: str) -> None:
+    if not (pin.isdigit() and 4 <= len(pin) <= 8):
+        raise Invalid("pin_malformed", field="pin")
+    user.pin_hash = generate_password_hash(pin, method="scrypt:4096:8:1")
+
+
+def issue_token(session_db: Session, user: User, name: str) -> str:
+    """A new machine key for ``user``; the secret is returned once and never kept."""
+    secret = f"lr_{secrets.token_urlsafe(32)}"
+    session_db.add(ApiToken(user_id=user.id, name=name, secret_sha256=digest(secret), created_at=wall_now()))
+    return secret
+
+
+def scope() -> Scope:
+    """The sites of the present user, worked out once a request."""
+    if "scope" not in g:
+        g.scope = network.scope_of_user(db.session(), current_user)
+    found: Scope = g.scope
+    return found
+
+
+def audit(session_db: Session, action: str, subject: str = "", **detail: object) -> None:
+    """Write an audit entry for the present user (inside a transaction). Real time: it is evidence of access."""
+    session_db.add(
+        AuditEntry(
+            at=wall_now(),
+            username=getattr(current_user, "username", None) or str(detail.pop("username", "")),
+            action=action,
+            subject=subject,
+            site_code=getattr(current_user, "site_code", None),
+            address=request.remote_addr or "",
+            detail=detail,
+        )
+    )

@@ -1,0 +1,156 @@
+"""Languages: choosing the locale, merging the area files into one catalogue, and serving it to scripts.
+
+Each area keeps its own ``web/translations/zh_CN/<area>.po``; ``compile_catalogs`` merges them into the
+``messages.mo`` that Babel reads (generated at set-up, never committed). English is the msgid itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from babel.messages import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask import Flask, request, session
+from flask_babel import Babel, get_locale
+from flask_login import current_user
+
+LOCALES = {"zh_CN": "中文", "en": "English"}
+DEFAULT_LOCALE = "zh_CN"
+TIMEZONE = "Asia/Shanghai"
+ROOT = Path(__file__).resolve().parent
+TRANSLATIONS = ROOT / "translations"
+METHODS = [
+    ("**/vendor/**", "ignore"),
+    ("frontend/**", "ignore"),
+    ("**.py", "python"),
+    ("templates/**.html", "jinja2"),
+    ("static/js/**.js", "javascript"),
+    ("static/sw.js", "javascript"),
+]
+KEYWORDS: dict[str, Any] = {
+    "_": None,
+    "gettext": None,
+    "lazy_gettext": None,
+    "_l": None,
+    "ngettext": (1, 2),
+    "N_": None,
+}
+
+
+def html_lang() -> str:
+    return str(get_locale() or DEFAULT_LOCALE).replace("_", "-")
+
+
+def choose_locale() -> str:
+    """Explicit choice (query, session) → the user's own → Chinese. The browser's language is not asked:
+    hospital PCs are often set to English by accident."""
+    for wanted in (request.args.get("lang"), session.get("locale"), getattr(current_user, "locale", None)):
+        if wanted in LOCALES:
+            return str(wanted)
+    return DEFAULT_LOCALE
+
+
+def init_app(app: Flask) -> None:
+    app.config.setdefault("BABEL_DEFAULT_LOCALE", DEFAULT_LOCALE)
+    app.config.setdefault("BABEL_DEFAULT_TIMEZONE", TIMEZONE)
+    app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", str(TRANSLATIONS))
+    if not (TRANSLATIONS / DEFAULT_LOCALE / "LC_MESSAGES" / "messages.mo").exists():
+        compile_catalogs()
+    Babel(app, locale_selector=choose_locale)
+
+    @app.before_request
+    def _remember_language() -> None:
+        wanted = request.args.get("lang")
+        if wanted in LOCALES:
+            session["locale"] = wanted
+
+
+def area_files(locale: str = DEFAULT_LOCALE) -> list[Path]:
+    return sorted((TRANSLATIONS / locale).glob("*.po"))
+
+
+def merged_catalog(locale: str = DEFAULT_LOCALE) -> tuple[Catalog, list[str]]:
+    """All areas as one catalogue, and the msgids that two areas translate differently."""
+    merged = Catalog(locale=locale)
+    clashes = []
+    for path in area_files(locale):
+        catalog = read_po(io.BytesIO(path.read_bytes()), locale=locale)
+        for message in catalog:
+            if not message.id:
+                continue
+            known = merged.get(message.id)
+            if known is not None and known.string != message.string:
+                clashes.append(f"{path.name}: {message.id!r}")
+                continue
+            merged.add(message.id, message.string, flags=message.flags)
+    return merged, clashes
+
+
+def compile_catalogs() -> None:
+    for locale in LOCALES:
+        if not area_files(locale):
+            continue
+        catalog, _clashes = merged_catalog(locale)
+        target = TRANSLATIONS / locale / "LC_MESSAGES" / "messages.mo"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as handle:
+            write_mo(handle, catalog)
+
+
+def extracted() -> Iterator[tuple[str, int, Any]]:
+    """(file, line, msgid) of everything that a user may read."""
+    options = {"**": {"encoding": "utf-8"}}
+    found = extract_from_dir(
+        str(ROOT), method_map=METHODS, options_map=options, keywords=KEYWORDS, comment_tags=()
+    )
+    for filename, line, message, _comments, _context in found:
+        if message and message != "":
+            yield filename, line, message
+
+
+def problems() -> list[str]:
+    """What keeps the Chinese catalogue from being complete: missing, fuzzy, clashing, unused, wrong placeholders."""
+    catalog, clashes = merged_catalog()
+    found = [f"translated twice: {clash}" for clash in clashes]
+    used = set()
+    for filename, line, message in extracted():
+        key = message[0] if isinstance(message, tuple) else message
+        used.add(key)
+        entry = catalog.get(key)
+        if entry is None or not entry.string or (isinstance(entry.string, tuple) and not all(entry.string)):
+            found.append(f"missing: {filename}:{line}: {message!r}")
+        elif entry.fuzzy:
+            found.append(f"fuzzy: {key!r}")
+        elif (
+            isinstance(message, str)
+            and isinstance(entry.string, str)
+            and _placeholders(message) != _placeholders(entry.string)
+        ):
+            found.append(f"placeholders differ: {key!r}")
+    for entry in catalog:
+        key = entry.id[0] if isinstance(entry.id, (tuple, list)) else entry.id
+        if key and key not in used:
+            found.append(f"unused: {key!r}")
+    return found
+
+
+def _placeholders(text: str) -> frozenset[str]:
+    import re
+
+    return frozenset(re.findall(r"%\((\w+)\)", text))
+
+
+@functools.cache
+def script_catalog(locale: str) -> dict[str, str]:
+    """msgid → translation of every message that a script shows."""
+    if locale == "en":
+        return {}
+    catalog, _clashes = merged_catalog(locale)
+    wanted = {m if isinstance(m, str) else m[0] for f, _line, m in extracted() if f.endswith(".js")}
+    return {key: str(entry.string) for key in sorted(wanted) if (entry := catalog.get(key)) and entry.string}

@@ -1,0 +1,67 @@
+"""The navigation of each role, as data. An item shows when its page exists and the role may open it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, request, url_for
+from flask_babel import lazy_gettext as _l
+
+from web.access import roles_of
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    endpoint: str
+    label: Any
+    icon: str
+    roles: tuple[str, ...]  # in whose navigation it stands
+
+
+ITEMS = (
+    Item("collector.worklist", _l("Worklist"), "tube", ("collector",)),
+    Item("collector.box", _l("Pack and seal"), "box", ("collector",)),
+    Item("collector.outcomes", _l("Outcomes"), "check", ("collector",)),
+    Item("courier.today", _l("Today"), "route", ("courier",)),
+    Item("receiver.desk", _l("Receiving"), "lab", ("receiver",)),
+    Item("receiver.incoming", _l("Incoming"), "truck", ("receiver",)),
+    Item("receiver.forward", _l("Forward"), "box", ("receiver",)),
+    Item("dispatch.board", _l("Live board"), "map", ("dispatcher",)),
+    Item("dispatch.plans", _l("Plans"), "route", ("dispatcher",)),
+    Item("manager.inbox", _l("Alerts"), "bell", ("manager", "administrator")),
+    Item("manager.excursions", _l("Excursions"), "thermometer", ("manager", "auditor")),
+    Item("manager.dashboard", _l("Indicators"), "chart", ("manager", "auditor", "administrator")),
+    Item(
+        "search.specimens",
+        _l("Search"),
+        "search",
+        ("collector", "dispatcher", "receiver", "manager", "auditor"),
+    ),
+    Item("admin.overview", _l("Administration"), "settings", ("administrator",)),
+    Item("admin.audit_log", _l("Audit log"), "list", ("auditor",)),
+)
+
+
+def items_for(app: Flask, user: Any) -> list[dict[str, Any]]:
+    role = getattr(user, "role", None)
+    found = []
+    for item in ITEMS:
+        if role not in item.roles or item.endpoint not in app.view_functions:
+            continue
+        if role in roles_of(app, item.endpoint):
+            found.append(
+                {
+                    "url": url_for(item.endpoint),
+                    "label": item.label,
+                    "icon": item.icon,
+                    "active": request.endpoint == item.endpoint,
+                    "endpoint": item.endpoint,
+                }
+            )
+    return found
+
+
+def home_url(app: Flask, user: Any) -> str:
+    items = items_for(app, user)
+    return str(items[0]["url"]) if items else url_for("auth.account")

@@ -1,0 +1,71 @@
+"""What every template may use: local times, names in the reader's language, sentences, navigation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, request
+from flask_babel import get_locale
+from flask_login import current_user
+
+from logistics import clock
+from web import i18n, nav
+from web.messages import sentence
+
+ZONE = ZoneInfo(i18n.TIMEZONE)
+
+
+def locale() -> str:
+    return str(get_locale() or i18n.DEFAULT_LOCALE)
+
+
+def local(at: datetime | None) -> datetime | None:
+    return at.astimezone(ZONE) if at else None
+
+
+def localtime(at: datetime | None, form: str = "%H:%M") -> str:
+    return at.astimezone(ZONE).strftime(form) if at else "–"
+
+
+def localdate(at: datetime | None) -> str:
+    return localtime(at, "%Y-%m-%d")
+
+
+def localdatetime(at: datetime | None) -> str:
+    return localtime(at, "%Y-%m-%d %H:%M")
+
+
+def name(thing: Any) -> str:
+    """The name of a site, test, user or reason in the reader's language."""
+    return thing.name(locale()) if thing is not None else "–"
+
+
+def other_language_url(code: str) -> str:
+    query = request.args.to_dict(flat=False)
+    query["lang"] = [code]
+    pairs = "&".join(f"{key}={value}" for key, values in query.items() for value in values)
+    return f"{request.path}?{pairs}"
+
+
+def init_app(app: Flask) -> None:
+    settings = app.extensions["labrelay.settings"]
+    app.jinja_env.filters.update(
+        localtime=localtime, localdate=localdate, localdatetime=localdatetime, name=name, sentence=sentence
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    @app.context_processor
+    def _common() -> dict[str, Any]:
+        return {
+            "locale": locale(),
+            "html_lang": i18n.html_lang(),
+            "languages": i18n.LOCALES,
+            "other_language_url": other_language_url,
+            "nav_items": nav.items_for(app, current_user),
+            "demo": settings.demo,
+            "tile_url": settings.tile_url or "",
+            "clock_now": clock.now(),
+            "clock_rate": clock.current().rate,
+        }
