@@ -1,0 +1,126 @@
+"""Labrelay's own payload: ``{"seq": 118, "readings": [{"at": …, "probe": 1, "temp_c": 4.6, …}, …]}``.
+
+The format is described in docs/formats/mqtt.md. The common case is decoded in one typed pass; only when that
+fails is the message read again entry by entry, so that one bad entry costs itself alone.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from telemetry.codecs.base import Codec
+from telemetry.reading import BadPart, DeadReason, Message, Reading, UndecodableError, probe_fault
+
+_Probe = Annotated[int, msgspec.Meta(ge=0, le=255)]
+_Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+
+
+class _Entry(msgspec.Struct, gc=False):
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    temp_c: float
+    probe: _Probe = 1
+    rh_pct: _Percent | None = None
+    battery_pct: _Percent | None = None
+    lid_open: bool | None = None
+    lat: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
+    lon: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
+
+
+class _Payload(msgspec.Struct, gc=False):
+    readings: list[_Entry]
+    seq: _Seq | None = None
+
+
+_decoder = msgspec.json.Decoder(_Payload)
+
+
+def decode(payload: bytes, *, device: str) -> Message:
+    """Raises UndecodableError when nothing of the message can be read."""
+    try:
+        return _typed(_decoder.decode(payload), device)
+    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+        return _decode_by_entry(payload, device)
+
+
+def _typed(body: _Payload, device: str) -> Message:
+    readings: list[Reading] = []
+    bad: list[BadPart] = []
+    for entry in body.readings:
+        fault = probe_fault(entry.temp_c)
+        if fault is None:
+            readings.append(_reading(entry, device))
+        else:
+            bad.append(BadPart(msgspec.json.encode(entry), fault))
+    return Message(device, body.seq, tuple(readings), tuple(bad))
+
+
+def _reading(entry: _Entry, device: str) -> Reading:
+    return Reading(
+        device=device,
+        probe=entry.probe,
+        at=entry.at.astimezone(UTC),
+        temp_c=entry.temp_c,
+        rh_pct=entry.rh_pct,
+        battery_pct=entry.battery_pct,
+        lid_open=entry.lid_open,
+        lat=entry.lat,
+        lon=entry.lon,
+    )
+
+
+def _decode_by_entry(payload: bytes, device: str) -> Message:
+    body = _parse(payload)
+    if not isinstance(body, dict) or not isinstance(body.get("readings"), list):
+        raise UndecodableError(DeadReason.WRONG_SHAPE, "no list of readings")
+    try:
+        seq = msgspec.convert(body.get("seq"), _Seq | None)
+    except msgspec.ValidationError as error:
+        raise UndecodableError(DeadReason.WRONG_SHAPE, f"seq: {error}") from None
+    readings: list[Reading] = []
+    bad: list[BadPart] = []
+    for item in body["readings"]:
+        part = _entry(item, device)
+        if isinstance(part, Reading):
+            readings.append(part)
+        else:
+            bad.append(part)
+    return Message(device, seq, tuple(readings), tuple(bad))
+
+
+def _parse(payload: bytes) -> Any:
+    try:
+        text = payload.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UndecodableError(DeadReason.NOT_TEXT) from None
+    try:
+        return json.loads(text)  # unlike msgspec it reads NaN, which some loggers send for a lost probe
+    except (ValueError, RecursionError) as error:
+        raise UndecodableError(DeadReason.NOT_JSON, str(error)[:80]) from None
+
+
+def _entry(item: Any, device: str) -> Reading | BadPart:
+    raw = json.dumps(item, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    try:
+        entry = msgspec.convert(item, _Entry)
+        fault = probe_fault(entry.temp_c)
+        return _reading(entry, device) if fault is None else BadPart(raw, fault)
+    except msgspec.ValidationError as error:
+        return BadPart(raw, _reason(str(error)), str(error)[:120])
+    except OverflowError as error:  # year 1 or 9999 with an offset has no UTC counterpart
+        return BadPart(raw, DeadReason.TIME_UNREADABLE, str(error)[:120])
+
+
+def _reason(message: str) -> DeadReason:
+    if "timezone" in message:
+        return DeadReason.NO_ZONE
+    if "RFC3339" in message or "$.at" in message:
+        return DeadReason.TIME_UNREADABLE
+    return DeadReason.WRONG_SHAPE
+
+
+CODEC = Codec("labrelay", decode)

@@ -1,0 +1,201 @@
+"""Tables of telemetry: loggers and their boxes, readings, excursions, and what could not be used.
+
+Readings are written by the batch in SQL (telemetry.ingest); a gap in time is not a row here: it is the
+absence of one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, LargeBinary, SmallInteger, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from logistics.db import Base
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Device(Base):
+    """A logger or a gateway's sensor. ``code`` is the name in its MQTT topic and on its label."""
+
+    __tablename__ = "device"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(default="")
+    codec: Mapped[str] = mapped_column(default="labrelay")
+    interval_s: Mapped[int] = mapped_column(default=300)  # between two readings
+    gateway: Mapped[str | None]  # several loggers silent behind one gateway are one incident
+    receipts: Mapped[bool] = mapped_column(default=True)  # keeps readings until told that they are stored
+    commissioned_at: Mapped[datetime | None]
+    calibration_due: Mapped[datetime | None]
+    calibration_certificate: Mapped[str] = mapped_column(default="")
+    active: Mapped[bool] = mapped_column(default=True)
+
+    last_seen_at: Mapped[datetime | None]  # when we last heard of it
+    last_reading_at: Mapped[datetime | None]  # event time of its newest reading
+    last_seq: Mapped[int | None] = mapped_column(BigInteger)  # up to here without a hole: what a receipt says
+    seq_spans: Mapped[list[Any]] = mapped_column(default=list)  # [[first, last], …]; between two: missing
+    battery_pct: Mapped[float | None] = mapped_column(Double)
+    battery_low: Mapped[bool] = mapped_column(default=False)
+    silent_since: Mapped[datetime | None]
+    silence_alerted: Mapped[bool] = mapped_column(default=False)
+
+
+class DeviceBinding(Base):
+    """Which box a probe was in, and when. The newest has no end."""
+
+    __tablename__ = "device_binding"
+    __table_args__ = (Index("ix_device_binding_box_from", "box_code", "bound_from"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device_code: Mapped[str] = mapped_column(ForeignKey("device.code"), index=True)
+    probe: Mapped[int] = mapped_column(SmallInteger, default=1)
+    box_code: Mapped[str] = mapped_column(ForeignKey("box.code"))
+    bound_from: Mapped[datetime]
+    bound_to: Mapped[datetime | None]
+
+
+class ReadingRow(Base):
+    """One measurement. The key makes a redelivered reading the same row."""
+
+    __tablename__ = "reading"
+    __table_args__ = (
+        Index("ix_reading_recorded", "recorded_at", postgresql_using="brin"),
+        {"sqlite_with_rowid": False},
+    )
+
+    device_code: Mapped[str] = mapped_column(primary_key=True)  # no foreign key: checked once a batch instead
+    probe: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    temp_c: Mapped[float] = mapped_column(Double)
+    rh_pct: Mapped[float | None] = mapped_column(Double)
+    battery_pct: Mapped[float | None] = mapped_column(Double)
+    lid_open: Mapped[bool | None]
+    lat: Mapped[float | None] = mapped_column(Double)
+    lon: Mapped[float | None] = mapped_column(Double)
+    recorded_at: Mapped[datetime]
+
+
+class ProbeState(Base):
+    """How far a probe has been evaluated: lets a batch of ordinary readings pass without reading history.
+
+    The row is locked while its probe is evaluated, so that several ingest processes agree.
+    """
+
+    __tablename__ = "probe_state"
+
+    device_code: Mapped[str] = mapped_column(primary_key=True)
+    probe: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    newest_at: Mapped[datetime]
+    quiet: Mapped[bool] = mapped_column(default=False)  # no run was under way at the newest reading
+
+
+class ExcursionRow(Base):
+    """A run outside the limits of one rule, with the profile as it was. Later readings may change or end
+    it."""
+
+    __tablename__ = "excursion"
+    __table_args__ = (
+        Index("uq_excursion_key", "device_code", "probe", "rule_code", "start_at", "box_code", unique=True),
+        Index("ix_excursion_box_start", "box_code", "start_at"),
+        Index("ix_excursion_open", "device_code", "probe", sqlite_where=text("end_at IS NULL"),
+              postgresql_where=text("end_at IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    box_code: Mapped[str] = mapped_column(ForeignKey("box.code"))
+    device_code: Mapped[str] = mapped_column(ForeignKey("device.code"))
+    probe: Mapped[int] = mapped_column(SmallInteger)
+    rule_code: Mapped[str]
+    kind: Mapped[str]  # consecutive | cumulative | immediate
+    side: Mapped[str]  # upper | lower
+    limit_c: Mapped[float] = mapped_column(Double)
+    profile: Mapped[dict[str, Any]]  # snapshot
+    start_at: Mapped[datetime]
+    triggered_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    end_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]  # cleared | gap
+    state: Mapped[str] = mapped_column(default="open")  # open | ended | withdrawn by late readings
+    min_c: Mapped[float] = mapped_column(Double)
+    max_c: Mapped[float] = mapped_column(Double)
+    mean_c: Mapped[float] = mapped_column(Double)
+    minutes: Mapped[float] = mapped_column(Double)
+    area_c_min: Mapped[float] = mapped_column(Double)
+    reading_count: Mapped[int]
+    gap_count: Mapped[int] = mapped_column(default=0)
+    revision: Mapped[int] = mapped_column(default=1)
+    recorded_at: Mapped[datetime]  # when we first knew
+    updated_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+    comment: Mapped[str] = mapped_column(default="")
+
+
+class ExcursionChange(Base):
+    """What late or new readings changed about an excursion: raised, grew, ended, reopened, withdrawn."""
+
+    __tablename__ = "excursion_change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    excursion_id: Mapped[int] = mapped_column(ForeignKey("excursion.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime]
+    what: Mapped[str]  # raised | changed | ended | reopened | withdrawn
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class DeadLetter(Base):
+    """Bytes that could not be used, with the reason; never discarded by itself. ``digest`` makes a
+    redelivery one row."""
+
+    __tablename__ = "dead_letter"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    device_code: Mapped[str | None]  # as the topic says; may be unknown
+    topic: Mapped[str]
+    raw: Mapped[bytes] = mapped_column(LargeBinary)
+    reason: Mapped[str]
+    detail: Mapped[str] = mapped_column(default="")
+    digest: Mapped[str] = mapped_column(unique=True)
+    state: Mapped[str] = mapped_column(default="kept")  # kept | discarded | replayed
+    count: Mapped[int] = mapped_column(default=1)
+
+
+class QuarantinedReading(Base):
+    """A readable reading with an impossible time; can be released with a time offset."""
+
+    __tablename__ = "quarantined_reading"
+    __table_args__ = (Index("uq_quarantined_reading_key", "device_code", "probe", "at", unique=True),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    device_code: Mapped[str] = mapped_column(ForeignKey("device.code"))
+    probe: Mapped[int] = mapped_column(SmallInteger)
+    at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]  # the reading as it was decoded
+    reason: Mapped[str]
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(default="held")  # held | released | discarded
+    offset_s: Mapped[float | None] = mapped_column(Double)
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+
+
+class IngestHeartbeat(Base):
+    """One row per ingest process: whether it is connected and how far behind it is. Real time throughout."""
+
+    __tablename__ = "ingest_heartbeat"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    beat_at: Mapped[datetime]
+    started_at: Mapped[datetime]
+    connected: Mapped[bool] = mapped_column(default=False)
+    waiting: Mapped[int] = mapped_column(default=0)  # messages taken but not yet stored
+    messages: Mapped[int] = mapped_column(BigInteger, default=0)
+    readings: Mapped[int] = mapped_column(BigInteger, default=0)
+    duplicates: Mapped[int] = mapped_column(BigInteger, default=0)
+    dead_letters: Mapped[int] = mapped_column(BigInteger, default=0)
+    last_commit_at: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]

@@ -1,0 +1,110 @@
+"""A reading of a box logger, what a codec gives back, and the checks every reading passes.
+
+Units: temperature °C, humidity % RH, battery %, position WGS84 degrees, instants UTC.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+FUTURE_TOLERANCE = timedelta(minutes=5)
+LOWEST_TEMP_C = -100.0
+HIGHEST_TEMP_C = 80.0
+# A DS18B20 answers 85.00 after a brown-out and −127.00 when nobody is on the wire.
+POWER_ON_TEMP_C = 85.0
+DISCONNECTED_TEMP_C = -127.0
+_FAULT_TOLERANCE_C = 0.005
+
+
+class DeadReason(StrEnum):
+    """Why bytes, or one reading of a message, cannot be used. Kept in the dead-letter table."""
+
+    BAD_TOPIC = "bad_topic"
+    NOT_TEXT = "not_text"
+    NOT_JSON = "not_json"
+    WRONG_SHAPE = "wrong_shape"
+    TIME_UNREADABLE = "time_unreadable"
+    NO_ZONE = "no_zone"
+    UNKNOWN_DEVICE = "unknown_device"
+    UNKNOWN_CODEC = "unknown_codec"
+    OVERSIZED = "oversized"
+    PROBE_DISCONNECTED = "probe_disconnected"
+    PROBE_POWER_ON = "probe_power_on"
+    NOT_FINITE = "not_finite"
+    OUT_OF_RANGE = "out_of_range"
+
+
+class QuarantineReason(StrEnum):
+    """Why a reading that is readable is set aside: its time cannot be right."""
+
+    IN_FUTURE = "in_future"
+    BEFORE_COMMISSIONING = "before_commissioning"
+
+
+class UndecodableError(Exception):
+    """The bytes are no message of the format. ``reason`` says why; ``detail`` is for the log and holds no
+    data."""
+
+    def __init__(self, reason: DeadReason, detail: str = "") -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason} {detail}".strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One measurement. ``at`` is when it was taken (UTC), never when it arrived."""
+
+    device: str
+    probe: int
+    at: datetime
+    temp_c: float
+    rh_pct: float | None = None
+    battery_pct: float | None = None
+    lid_open: bool | None = None
+    lat: float | None = None
+    lon: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadPart:
+    """One entry of a message that could not be used, with its own bytes; the rest of the message counts."""
+
+    raw: bytes
+    reason: DeadReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a codec makes of one payload. ``seq`` is None where the format knows no sequence number."""
+
+    device: str
+    seq: int | None
+    readings: tuple[Reading, ...]
+    bad: tuple[BadPart, ...] = ()
+
+
+def probe_fault(temp_c: float) -> DeadReason | None:
+    """Whether the number can be a temperature at all; None when it can."""
+    if not math.isfinite(temp_c):
+        return DeadReason.NOT_FINITE
+    if abs(temp_c - DISCONNECTED_TEMP_C) < _FAULT_TOLERANCE_C:
+        return DeadReason.PROBE_DISCONNECTED
+    if abs(temp_c - POWER_ON_TEMP_C) < _FAULT_TOLERANCE_C:
+        return DeadReason.PROBE_POWER_ON
+    if not LOWEST_TEMP_C <= temp_c <= HIGHEST_TEMP_C:
+        return DeadReason.OUT_OF_RANGE
+    return None
+
+
+def time_fault(at: datetime, *, now: datetime, commissioned_at: datetime | None) -> QuarantineReason | None:
+    """Whether the logger's clock can be right; None when it can."""
+    if at > now + FUTURE_TOLERANCE:
+        return QuarantineReason.IN_FUTURE
+    if commissioned_at is not None and at < commissioned_at:
+        return QuarantineReason.BEFORE_COMMISSIONING
+    return None
