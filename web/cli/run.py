@@ -1,0 +1,155 @@
+"""Commands that run the processes of an installation."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from web.cli import settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from web.settings import Settings
+
+
+def _app(found: Settings) -> Flask:
+    from web.app import create_app
+
+    logging.basicConfig(level=found.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    return create_app(found)
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="Seed the Xianning network and play a simulated day.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the web server (LABRELAY_PORT).")
+def up(demo: bool, port: int | None) -> None:
+    """Start everything on this machine and stop it together (Ctrl-C)."""
+    from web import supervisor
+
+    found = settings()
+    if port and port != found.port:
+        # The default public address follows the port; one that was given stays.
+        own = f"http://{found.host}:{found.port}"
+        public = f"http://{found.host}:{port}" if found.public_url == own else found.public_url
+        found = replace(found, port=port, public_url=public)
+    try:
+        supervisor.up(found, demo=demo, ready=lambda url: _banner(url, found, demo=demo))
+    except supervisor.CannotStart as problem:
+        click.echo(str(problem), err=True)
+        raise SystemExit(1) from None
+    click.echo("已全部停止。 Everything is stopped.")
+
+
+def _banner(url: str, found: Settings, *, demo: bool) -> None:
+    lines = ["", f"Labrelay 已启动，请在浏览器打开：  {url}", f"Labrelay is running, open:            {url}"]
+    if demo:
+        from web.demo import logins
+
+        lines += ["", "演示账号 Demo logins（角色 role / 用户名 user / 密码 password）:"]
+        lines += ["  " + "   ".join(str(part) for part in login) for login in logins()]
+    lines += ["", f"日志 Logs: {found.var_dir / 'log'}    停止 Stop: Ctrl-C", ""]
+    click.echo("\n".join(lines))
+
+
+@click.command()
+def web() -> None:
+    """Serve pages and API with gunicorn until stopped."""
+    from web.serve import serve
+
+    serve(settings())
+
+
+@click.command()
+@click.option("--beat", "with_beat", is_flag=True, help="Also send the periodic jobs (embedded installations).")
+def worker(with_beat: bool) -> None:
+    """Run background jobs until stopped."""
+    from web.worker import run_worker
+
+    found = settings()
+    run_worker(found, _app(found), beat=with_beat)
+
+
+@click.command()
+def beat() -> None:
+    """Send the periodic jobs until stopped; one per installation."""
+    from web.worker import run_beat
+
+    found = settings()
+    run_beat(found, _app(found))
+
+
+@click.command()
+def ingest() -> None:
+    """Store readings that arrive over MQTT until stopped; acknowledges a message after its commit."""
+    from telemetry.mqtt import run
+
+    found = settings()
+    if not found.mqtt_url:
+        raise click.ClickException("LABRELAY_MQTT_URL: not set; the ingest needs a broker")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    run(_app(found), found.mqtt_url, share_group=found.mqtt_share_group)
+
+
+@click.group()
+def db() -> None:
+    """Create or upgrade the tables."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the tables to the newest version; does nothing when they are there."""
+    import flask_migrate
+
+    found = settings()
+    with _app(found).app_context():
+        flask_migrate.upgrade()
+    click.echo("The tables are at their newest version.")
+
+
+@db.command()
+@click.option("--message", "-m", required=True)
+def revision(message: str) -> None:
+    """Write a migration from what the models say (developers)."""
+    import flask_migrate
+
+    found = settings()
+    with _app(found).app_context():
+        flask_migrate.migrate(message=message)
+
+
+@click.command("broker-init")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--data", default="/mosquitto/data", show_default=True, help="Where the broker keeps its store.")
+@click.option("--ingest-password", envvar="LABRELAY_MQTT_PASSWORD", help="Random when it is not given.")
+@click.option("--gateway-password", help="Random when it is not given.")
+def broker_init(folder: Path, data: str, ingest_password: str | None, gateway_password: str | None) -> None:
+    """Write mosquitto's configuration, accounts and ACL on the first start; later starts change nothing."""
+    from web.brokers import write_accounts
+
+    made = write_accounts(folder, data, {"ingest": ingest_password, "gateway": gateway_password})
+    for account, password in made.items():
+        shown = password if account != "ingest" or not ingest_password else "(as given)"
+        click.echo(f"{account}: {shown}")
+
+
+@click.command("broker-account")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("device")
+def broker_account(folder: Path, device: str) -> None:
+    """Give a logger its own MQTT account and print the new password, once."""
+    import secrets
+
+    from web.brokers import add_account
+
+    password = secrets.token_urlsafe(18)
+    try:
+        add_account(folder, device, password)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{device}: {password}")
