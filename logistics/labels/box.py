@@ -124,9 +124,7 @@ def _box_drawer(label: BoxLabel, stock: Stock, font: str, translate: Translate) 
         diamond_y = top - qr_mm - 2 - half
         un3373.draw_diamond(canvas, centre_x_mm=centre, centre_y_mm=diamond_y)
         name_top = diamond_y - half - 1
-        un3373.draw_proper_name(
-            canvas, centre_x_mm=centre, bottom_mm=name_top - 19, room_mm=stock.width_mm - 8
-        )
+        un3373.draw_proper_name(canvas, centre_x_mm=centre, bottom_mm=name_top - 19, room_mm=stock.width_mm - 8)
         own = translate(un3373.PROPER_NAME)
         foot = f"{translate('Responsible person')}  {label.responsible}  {label.phone}"
         canvas.setFont(font, 11)
@@ -139,9 +137,7 @@ def _box_drawer(label: BoxLabel, stock: Stock, font: str, translate: Translate) 
     return draw
 
 
-def _temp_band(
-    canvas: Canvas, text: str, font: str, left_mm: float, bottom_mm: float, right_mm: float
-) -> None:
+def _temp_band(canvas: Canvas, text: str, font: str, left_mm: float, bottom_mm: float, right_mm: float) -> None:
     """The temperature class, white on black over the whole width."""
     canvas.setFillGray(0)
     canvas.rect(left_mm * mm, bottom_mm * mm, (right_mm - left_mm) * mm, 7 * mm, stroke=0, fill=1)
@@ -167,13 +163,13 @@ def _consignment_drawer(
         size = 7.5 * scale
         y = top * mm - size
         lines = [
-            translate("Consignment"),
+            translate("Consignment number"),
             f"→ {label.destination}",
-            f"{translate('From')} {label.origin}",
+            f"{translate('From site')} {label.origin}",
             temp_class_text(label.temp_class, translate),
         ]
         if label.box:
-            lines.append(f"{translate('Box')} {label.box}")
+            lines.append(f"{translate('Box number')} {label.box}")
         if label.tube_count is not None:
             lines.append(translate("%(count)s tubes") % {"count": label.tube_count})
         if label.priority != "routine":

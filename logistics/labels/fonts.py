@@ -90,17 +90,29 @@ def size_to_fit(text: str, name: str, largest_pt: float, smallest_pt: float, roo
 
 
 def wrap(text: str, name: str, size_pt: float, room_pt: float, lines: int) -> list[str]:
-    """``text`` on at most ``lines`` lines, broken anywhere (Chinese has no blanks); the last is shortened."""
+    """``text`` on at most ``lines`` lines; the last is shortened.
+
+    Breaks after a blank, comma or 、 where there is one in the line's second half, else anywhere (Chinese has
+    no blanks).
+    """
     out: list[str] = []
     rest = text
     while rest and len(out) < lines - 1:
         cut = len(rest)
         while cut > 1 and width_pt(rest[:cut], name, size_pt) > room_pt:
             cut -= 1
-        if cut < len(rest) and " " in rest[:cut]:
-            cut = rest[:cut].rindex(" ") + 1
+        if cut < len(rest):
+            seam = max(rest.rfind(mark, cut // 2, cut) for mark in " 、，,") + 1
+            cut = seam or cut
         out.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     if rest:
         out.append(fit(rest, name, size_pt, room_pt))
     return out
+
+
+def enumeration(names: Iterable[str]) -> str:
+    """Names in a row, divided as their script does: 、 for Chinese, a comma else."""
+    listed = list(names)
+    chinese = any("\u4e00" <= character <= "\u9fff" for name in listed for character in name)
+    return ("、" if chinese else ", ").join(listed)

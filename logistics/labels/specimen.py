@@ -105,7 +105,7 @@ def _draw(canvas: Canvas, label: SpecimenLabel, stock: Stock, font: str, transla
     canvas.drawString(left, y, fonts.fit(head, font, small, room - temp_width - 4))
 
     canvas.setFont(font, small)
-    for text in fonts.wrap("、".join(label.tests), font, small, room, lines=2):
+    for text in fonts.wrap(fonts.enumeration(label.tests), font, small, room, lines=2):
         y -= line
         canvas.drawString(left, y, text)
 

@@ -9,8 +9,8 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
-SIDE_MM = 50.0
-LINE_MM = 2.0
+SIDE_MM = 51.0  # a little above the limits: printers shrink
+LINE_MM = 2.2
 LETTER_MM = 6.0
 PROPER_NAME = "Biological Substance, Category B"
 LATIN_FONT = "Helvetica-Bold"
@@ -21,7 +21,7 @@ def size_for_letters_pt(letter_mm: float, font: str = LATIN_FONT) -> float:
     """The font size at which capitals are ``letter_mm`` high."""
     face = pdfmetrics.getFont(font).face
     cap = float(getattr(face, "capHeight", 0) or 718)
-    return letter_mm * _MARGIN * mm * 1000 / cap
+    return float(letter_mm * _MARGIN * mm * 1000 / cap)
 
 
 def diagonal_mm() -> float:

@@ -1,0 +1,250 @@
+"""Labels and manifests: rendered with poppler and read back by decoders that are not ours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from logistics import labels
+from logistics.errors import Invalid, Unavailable
+from logistics.labels import codes, fonts, texts, un3373
+from logistics.labels.sizes import BOX_STOCKS, CONSIGNMENT_STOCKS, SPECIMEN_STOCKS, STOCKS, stock
+
+AT = datetime(2026, 3, 2, 1, 20, tzinfo=UTC)
+ACCESSIONS = ["261122000471", "LR26030200047U", "LIS2611220047", "20261122"]
+
+
+def render(pdf: bytes, folder: Path, *, dpi: int = 200) -> list[Path]:
+    """The pages of a PDF as PNG files."""
+    source = folder / "out.pdf"
+    source.write_bytes(pdf)
+    subprocess.run(["pdftoppm", "-r", str(dpi), "-png", str(source), str(folder / "page")], check=True)
+    return sorted(folder.glob("page*.png"))
+
+
+def zbar(pages: Sequence[Path]) -> list[str]:
+    """What zbarimg reads, as TYPE:text."""
+    run = subprocess.run(["zbarimg", "-q", *map(str, pages)], capture_output=True, text=True, check=False)
+    return run.stdout.split()
+
+
+def zxing(pages: Sequence[Path]) -> list[str]:
+    return [code.text for page in pages for code in zxingcpp.read_barcodes(Image.open(page))]
+
+
+def words(pdf: bytes, folder: Path) -> str:
+    """The text of a PDF as a reader would copy it."""
+    source = folder / "text.pdf"
+    source.write_bytes(pdf)
+    run = subprocess.run(["pdftotext", "-layout", str(source), "-"], capture_output=True, text=True, check=True)
+    return run.stdout
+
+
+def tube(accession: str, **more: object) -> labels.SpecimenLabel:
+    facts: dict[str, object] = {
+        "site": "石城镇卫生院", "specimen_type": "全血", "container": "EDTA抗凝管", "tests": ("血常规", "糖化"),
+        "priority": "stat", "temp_class": "cold_2_8", "patient_ref": "张* 男 45岁",
+    }  # fmt: skip
+    return labels.SpecimenLabel(accession=accession, **{**facts, **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", SPECIMEN_STOCKS)
+def test_specimen_labels_are_read_by_two_decoders(name: str, tmp_path: Path) -> None:
+    """Every accession number on every stock comes back from zbar and from zxing, as Code128."""
+    pdf = labels.specimen_labels([tube(number) for number in ACCESSIONS], stock=stock(name))
+    pages = render(pdf, tmp_path)
+    assert sorted(zbar(pages)) == sorted(f"CODE-128:{number}" for number in ACCESSIONS)
+    assert sorted(zxing(pages)) == sorted(ACCESSIONS)
+
+
+@pytest.mark.parametrize("name", SPECIMEN_STOCKS)
+def test_specimen_label_says_what_a_nurse_checks(name: str, tmp_path: Path) -> None:
+    """Number, site, masked name, specimen, tests and temperature stand on the label as text."""
+    text = words(labels.specimen_labels([tube("261122000471")], stock=stock(name)), tmp_path)
+    for part in ("261122000471", "石城镇卫生院", "张*", "全血", "血常规", "2–8 °C", "STAT"):
+        assert part in text
+
+
+def test_sheet_starts_where_the_last_one_ended(tmp_path: Path) -> None:
+    """Places used before stay empty, and what does not fit goes on the next page."""
+    sheet = STOCKS["sheet_a4_3x8"]
+    pages = render(labels.specimen_labels([tube("20261122")] * 4, stock=sheet, skip=22), tmp_path)
+    assert len(pages) == 2
+    assert len(zbar(pages[:1])) <= 1  # zbar names equal codes once
+    top = Image.open(pages[0]).convert("L").crop((0, 0, 1653, 1900))
+    assert top.getextrema() == (255, 255)
+
+
+def test_a_full_name_is_refused() -> None:
+    """A label carries a masked name or none."""
+    labels.specimen_labels([tube("1234", patient_ref="")])
+    with pytest.raises(Invalid) as caught:
+        labels.specimen_labels([tube("1234", patient_ref="张三丰 男")])
+    assert caught.value.code == "label_name_not_masked"
+
+
+@pytest.mark.parametrize(
+    ("accession", "code"),
+    [("标本1", "label_code_unprintable"), ("", "label_code_unprintable"), ("X" * 40, "label_code_too_long")],
+)
+def test_what_no_scanner_could_read_is_refused(accession: str, code: str) -> None:
+    """Rather no label than one that does not scan."""
+    with pytest.raises(Invalid) as caught:
+        labels.specimen_labels([tube(accession)])
+    assert caught.value.code == code
+
+
+def test_bars_are_whole_printer_dots() -> None:
+    """On a 203 dpi roll a bar that is not a whole number of dots prints uneven."""
+    for number in ACCESSIONS:
+        for name in ("roll_50x30", "roll_60x40"):
+            dots = codes.module_mm(number, STOCKS[name], STOCKS[name].width_mm) / 0.125
+            assert dots == pytest.approx(round(dots))
+            assert dots >= 2
+
+
+@pytest.mark.parametrize("name", BOX_STOCKS)
+def test_box_label_is_read_and_named(name: str, tmp_path: Path) -> None:
+    """The QR code gives the box code; UN3373, its name, the responsible person and telephone are on it."""
+    box = labels.BoxLabel("BX0047S", "cold_2_8", "崇阳县人民医院", "王主任", "0715-1234567")
+    pdf = labels.box_labels([box], stock=stock(name))
+    pages = render(pdf, tmp_path)
+    assert zbar(pages) == ["QR-Code:BX0047S"]
+    assert zxing(pages) == ["BX0047S"]
+    text = words(pdf, tmp_path)
+    for part in ("UN3373", "Biological Substance,", "Category B", "王主任", "0715-1234567", "2–8 °C"):
+        assert part in text
+
+
+def test_un3373_mark_has_the_sizes_of_the_standard(tmp_path: Path) -> None:
+    """Measured on the rendered page at 10 dots a millimetre: side ≥ 50 mm, line ≥ 2 mm, letters ≥ 6 mm."""
+    box = labels.BoxLabel("BX0047S", "cold_2_8", "x", "x", "x")
+    page = render(labels.box_labels([box]), tmp_path, dpi=254)[0]
+    image = Image.open(page).convert("1")
+    half = un3373.diagonal_mm() / 2
+    row = round((150 - (150 - 4 - 30 - 2 - half)) * 10)  # the widest row of the diamond
+    above = row - 80  # clear of the letters, inside the diamond
+    dark = [x for x in range(image.width) if image.getpixel((x, above)) == 0]
+    assert dark[-1] - dark[0] > 0
+    left = [x for x in dark if x < image.width // 2]
+    slanted = left[-1] - left[0] + 1
+    assert slanted / 2**0.5 >= 20  # ≥ 2 mm across the line
+    at_middle = [x for x in range(image.width) if image.getpixel((x, row)) == 0]
+    outer_mm = (at_middle[-1] - at_middle[0] + 1) / 10
+    assert outer_mm / 2**0.5 >= 50
+    letters = [
+        y
+        for y in range(row - 79, row + 79)
+        if any(image.getpixel((x, y)) == 0 for x in range(image.width // 2 - 150, image.width // 2 + 150))
+    ]
+    assert letters[-1] - letters[0] + 1 >= 60
+
+
+def test_proper_name_letters_are_six_millimetres(tmp_path: Path) -> None:
+    """The capital B of 'Category B' is ≥ 6 mm high on paper."""
+    size = un3373.size_for_letters_pt(un3373.LETTER_MM)
+    assert size * 0.718 / (72 / 25.4) >= 6.0
+
+
+def test_small_stock_for_a_box_is_refused() -> None:
+    """A shrunk diamond would not be the mark."""
+    box = labels.BoxLabel("BX0047S", "cold_2_8", "x", "x", "x")
+    with pytest.raises(Invalid) as caught:
+        labels.box_labels([box], stock=STOCKS["roll_60x40"])
+    assert caught.value.code == "label_stock_too_small"
+
+
+@pytest.mark.parametrize("name", CONSIGNMENT_STOCKS)
+def test_consignment_label_is_read(name: str, tmp_path: Path) -> None:
+    """The QR code gives the consignment number."""
+    label = labels.ConsignmentLabel("CN2603020047T", "石城镇卫生院", "崇阳县人民医院", "cold_2_8", "BX0047S", 18)
+    pages = render(labels.consignment_labels([label], stock=stock(name)), tmp_path)
+    assert zbar(pages) == ["QR-Code:CN2603020047T"]
+    assert zxing(pages) == ["CN2603020047T"]
+
+
+def manifest(count: int) -> labels.Manifest:
+    lines = tuple(
+        labels.ManifestLine(
+            f"26112200{n:04d}", "血清 促凝管", ("肝功能", "肾功能"), "stat" if n == 3 else "routine", AT
+        )
+        for n in range(count)
+    )
+    return labels.Manifest(
+        number="CN2603020047T", version=2, origin="石城镇卫生院", destination="崇阳县人民医院", box="BX0047S",
+        temp_class="cold_2_8", seal="SL0000047F", sealed_at=AT, sealed_by="李护士", lines=lines,
+        signatures=(labels.Signature("石城镇卫生院", AT, "李护士", "陈师傅", "交接", 4.6),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("count", "pages"), [(1, 1), (90, 3)])
+def test_manifest_lists_every_tube_once(count: int, pages: int, tmp_path: Path) -> None:
+    """All tubes, the seal, both names, local times; 'page x of y' and the QR code on every page."""
+    pdf = labels.manifest_pdf(manifest(count), printed_at=AT, printed_by="lihs")
+    text = words(pdf, tmp_path)
+    for line in manifest(count).lines:
+        assert text.count(line.accession) == 1
+    for part in ("SL0000047F", "BX0047S", "李护士", "陈师傅", "4.6 °C", "2026-03-02 09:20"):
+        assert part in text
+    images = render(pdf, tmp_path, dpi=100)
+    assert len(images) == pages
+    for number, image in enumerate(images, start=1):
+        assert f"Page {number} of {pages}" in text
+        assert "QR-Code:CN2603020047T" in zbar([image])
+
+
+def test_manifest_speaks_the_readers_language(tmp_path: Path) -> None:
+    """Every phrase goes through ``translate``: a reversing one leaves no English behind."""
+    pdf = labels.manifest_pdf(
+        manifest(2), printed_at=AT, printed_by="li", translate=lambda s: "译" if "%" not in s else s
+    )
+    text = words(pdf, tmp_path)
+    for phrase in texts.MANIFEST_TEXTS:
+        if "%" not in phrase:
+            assert phrase not in text
+
+
+def test_user_text_is_not_markup(tmp_path: Path) -> None:
+    """What users type is printed as it is, also when it looks like a tag."""
+    line = labels.ManifestLine("261122000471", "<b>A&B</b> <img src='x'/>")
+    one = manifest(1)
+    pdf = labels.manifest_pdf(
+        labels.Manifest(**{**{f: getattr(one, f) for f in one.__slots__}, "lines": (line,)}),
+        printed_at=AT,
+        printed_by="li",
+    )
+    assert "<b>A&B</b>" in words(pdf, tmp_path)
+
+
+def test_only_used_glyphs_are_embedded(tmp_path: Path) -> None:
+    """The font is embedded as TrueType and as a subset: the file stays small."""
+    pdf = labels.specimen_labels([tube("20261122")])
+    assert len(pdf) < 60_000
+    (tmp_path / "f.pdf").write_bytes(pdf)
+    listed = subprocess.run(["pdffonts", str(tmp_path / "f.pdf")], capture_output=True, text=True, check=True)
+    row = next(line for line in listed.stdout.splitlines() if "MicroHei" in line or "TrueType" in line)
+    assert "TrueType" in row
+    assert "yes yes" in row  # embedded, subset
+
+
+def test_a_missing_font_names_the_package(tmp_path: Path) -> None:
+    """Without a Chinese font nothing is printed, and the message says what to install."""
+    absent = [fonts.FontFile(tmp_path / "none.ttf")]
+    with pytest.raises(Unavailable) as caught:
+        labels.specimen_labels([tube("20261122")], candidates=absent)
+    assert caught.value.params["package"] == "fonts-wqy-microhei"
+
+
+def test_the_same_label_twice_is_the_same_file() -> None:
+    """No time and no random id inside: a reprint can be compared."""
+    assert labels.specimen_labels([tube("20261122")]) == labels.specimen_labels([tube("20261122")])
+    assert json.dumps(sorted(STOCKS))  # plain data
+    assert BytesIO(labels.specimen_labels([tube("20261122")])).read(5) == b"%PDF-"
