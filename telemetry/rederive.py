@@ -13,7 +13,7 @@ from telemetry.profile import Profile
 # A probe that has not been inside for longer than this is evaluated from here on: a bound on one batch's
 # work.
 FARTHEST = timedelta(days=60)
-_FIRST_SPAN = timedelta(hours=2)
+MARGIN = timedelta(hours=2)  # read at first beyond what the profile needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +25,24 @@ class Rederived:
     excursions: list[Excursion]
 
 
-# Gives (readings at or after the instant, sorted; whether there are none before it). None asks for all.
+# Gives (readings at or after the instant, sorted; whether there are none before it).
 Load = Callable[[datetime], tuple[Sequence[Sample], bool]]
 
 
 def rederive(
-    load: Load, profile: Profile, earliest_new: datetime, *, now: datetime | None = None
+    load: Load,
+    profile: Profile,
+    earliest_new: datetime,
+    *,
+    now: datetime | None = None,
+    margin: timedelta = MARGIN,
 ) -> Rederived:
     """Evaluate again from the last quiet instant before ``earliest_new``.
 
     Equal to one pass over the whole series for every excursion that starts at or after ``since``; those
     before it cannot have changed.
     """
-    span = profile.lookback + _FIRST_SPAN
+    span = profile.lookback + margin
     while True:
         lower = earliest_new - span
         series, complete = load(lower)
