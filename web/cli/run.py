@@ -104,11 +104,10 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the tables to the newest version; does nothing when they are there."""
-    import flask_migrate
+    from web.migrations import upgrade_tables
 
     found = settings()
-    with _app(found).app_context():
-        flask_migrate.upgrade()
+    upgrade_tables(_app(found))
     click.echo("The tables are at their newest version.")
 
 
