@@ -1,0 +1,173 @@
+"""``solve(problem) → Plan``: prune, search, repair, schedule, explain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from routing.build import build_route
+from routing.diagnose import Finding, examine
+from routing.insertion import loads_hold
+from routing.instance import Instance, Visit
+from routing.model import SearchLimits, search
+from routing.plan import Notice, Plan, PlanProgress, Remedy, Unserved
+from routing.problem import Problem
+from routing.prune import Pruned, cheapest, prune, unserved
+from routing.schedule import earliest, line_of, plan_times
+from routing.travel import GeodesicProvider, MatrixProvider, TravelMatrix, TravelProvider
+from routing.validate import validate
+
+Progress = Callable[[PlanProgress], None]
+ShouldStop = Callable[[], bool]
+Routes = list[tuple[Visit, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class SolveParams:
+    """``seconds``: wall time of the search. ``solution_limit``: end after so many solutions (reproducible).
+
+    ``explain_s``: wall time for looking into what is left out; what is not reached has a shorter reason.
+    """
+
+    seconds: float = 10.0
+    solution_limit: int | None = None
+    explain_s: float = 5.0
+
+
+def travel_matrix(problem: Problem, provider: TravelProvider | None = None) -> TravelMatrix:
+    """Travel between the problem's sites: its own table first, then the provider, then the geodesic model.
+
+    Raises :class:`routing.travel.TravelError` when the provider cannot answer.
+    """
+    if problem.travel is not None:
+        return MatrixProvider(problem.travel).matrix(problem.sites)
+    return (provider or GeodesicProvider()).matrix(problem.sites)
+
+
+def solve(
+    problem: Problem,
+    params: SolveParams | None = None,
+    *,
+    travel: TravelMatrix | TravelProvider | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Plan:
+    """The best plan found in the given time.
+
+    ``progress`` is told of every better plan; ``should_stop`` is asked often, and once it says yes the best so
+    far is returned. Both are called in the caller's thread. Raises :class:`routing.problem.ProblemError` for a
+    problem that cannot be read and :class:`routing.travel.TravelError` when travel cannot be known; a request
+    that cannot be served is in ``Plan.unserved`` and never an error.
+    """
+    params = params or SolveParams()
+    validate(problem)
+    matrix = travel if isinstance(travel, TravelMatrix) else travel_matrix(problem, travel)
+    instance = Instance(problem, matrix)
+    began = time.monotonic()
+    pruned = prune(instance)
+    limits = SearchLimits(params.seconds, params.solution_limit)
+    found = search(instance, pruned.possible, pruned.allowed, limits, progress, should_stop)
+    routes, left = _repaired(instance, pruned, found.visits)
+    reasons, cut_short = _reasons(instance, pruned, routes, left, params.explain_s)
+    notices = list(matrix.notices)
+    if found.stopped:
+        notices.append(Notice("stopped_early", {"elapsed_s": round(time.monotonic() - began, 1)}))
+    if cut_short:
+        notices.append(Notice("explanations_cut_short", {"requests": cut_short}))
+    return _plan(instance, routes, (*pruned.impossible, *reasons), notices, time.monotonic() - began)
+
+
+def _repaired(instance: Instance, pruned: Pruned, found: Sequence[tuple[Visit, ...]]) -> tuple[Routes, list[int]]:
+    """Routes that hold exactly, with whatever the search left out put in where it simply fits."""
+    routes = [_holding(instance, courier, visits) for courier, visits in enumerate(found)]
+    served = {visit for visits in routes for visit in visits if visit >= 0}
+    left: list[int] = []
+    order = {"stat": 0, "urgent": 1, "routine": 2}
+    missing = [request for request in pruned.possible if request not in served]
+    for request in sorted(missing, key=lambda r: (order[instance.requests[r].priority], r)):
+        options = [
+            (result.extra_s, courier, result.visits)
+            for courier in pruned.allowed[request]
+            if (result := examine(instance, courier, routes[courier], request)).visits is not None
+        ]
+        if options:
+            _, courier, visits = min(options)
+            routes[courier] = visits
+        else:
+            left.append(request)
+    return routes, sorted(left)
+
+
+def _holding(instance: Instance, courier: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
+    """The same visits; should the exact schedule refuse what the search accepted, without the last requests."""
+    while visits and not (
+        loads_hold(instance, courier, visits) and earliest(line_of(instance, courier, visits)) is not None
+    ):
+        last = max(visit for visit in visits if visit >= 0)
+        visits = tuple(visit for visit in visits if visit not in (last, ~last))
+    return visits
+
+
+def _reasons(
+    instance: Instance, pruned: Pruned, routes: Routes, left: Sequence[int], budget_s: float
+) -> tuple[list[Unserved], int]:
+    """Why each request of ``left`` found no place beside the others; how many could not be looked into."""
+    began = time.monotonic()
+    reasons: list[Unserved] = []
+    cut_short = 0
+    for request in left:
+        alone = pruned.alone[request]
+        more = _one_more(instance, pruned, request)
+        name = instance.requests[request].id
+        if time.monotonic() - began > budget_s:
+            cut_short += 1
+            reasons.append(Unserved(name, "no_room_left", {}, (), (more,)))
+            continue
+        found = [
+            examine(instance, courier, routes[courier], request) if alone[courier].binding is None else alone[courier]
+            for courier in range(len(instance.couriers))
+        ]
+        reasons.append(_no_room(instance, request, found, more))
+    return reasons, cut_short
+
+
+def _no_room(instance: Instance, request: int, found: Sequence[Finding], more: Remedy) -> Unserved:
+    nearest = unserved(instance, request, found)
+    params = {"courier_id": nearest.params.get("courier_id"), "binding": nearest.code}
+    name = instance.requests[request].id
+    return Unserved(name, "no_room_left", params, nearest.couriers, cheapest(found, (more,)))
+
+
+def _one_more(instance: Instance, pruned: Pruned, request: int) -> Remedy:
+    """A second courier like the one who would be quickest with this request alone."""
+    tours = []
+    for courier in pruned.allowed[request]:
+        times = plan_times(line_of(instance, courier, (request, ~request)))
+        if times is not None:
+            tours.append((times[-1] - times[0], courier, times))
+    duration_s, courier, times = min(tours)
+    params = {"like_courier_id": instance.couriers[courier].id, "start_s": times[0], "end_s": times[-1]}
+    return Remedy("add_courier", params, duration_s)
+
+
+def _plan(
+    instance: Instance,
+    routes: Routes,
+    left_out: tuple[Unserved, ...],
+    notices: Sequence[Notice],
+    search_s: float,
+) -> Plan:
+    built = tuple(build_route(instance, courier, visits) for courier, visits in enumerate(routes) if visits)
+    place = {request.id: index for index, request in enumerate(instance.requests)}
+    return Plan(
+        routes=built,
+        unserved=tuple(sorted(left_out, key=lambda item: place[item.request_id])),
+        cost=round(sum(route.cost for route in built), 2),
+        distance_m=sum(route.distance_m for route in built),
+        duration_s=sum(route.end_s - route.start_s for route in built),
+        travel_source=instance.matrix.source,
+        notices=tuple(notices),
+        search_s=round(search_s, 3),
+        problem_name=instance.problem.name,
+    )
