@@ -10,15 +10,15 @@ STAMPS := $(VENV)/.stamps
 PYTEST ?= -n 2
 PACKAGES := routing logistics telemetry web
 
-.PHONY: help run up test lint format bench translations locks clean broker system-tests
+.PHONY: help run up test lint format bench translations locks clean system-run system-tests
 
 help: ## List the targets
 	@echo 'Labrelay'; awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: setup broker ## Start everything with the simulated day of Xianning (PORT=8731)
+run: setup system-run ## Start everything with the simulated day of Xianning (PORT=8731)
 	@exec $(BIN)/labrelay up --demo --port $(PORT)
 
-up: setup broker ## Start everything without the simulated day (after labrelay init)
+up: setup system-run ## Start everything without the simulated day (after labrelay init)
 	@exec $(BIN)/labrelay up --port $(PORT)
 
 test: setup-dev system-tests ## Run all tests; real PostgreSQL, Redis, Mosquitto and Chromium
@@ -55,7 +55,7 @@ clean: ## Remove what make built (not your data in var/)
 # --- set-up: each step is done again only when what it is made from changes ---
 .PHONY: setup setup-dev
 setup: $(STAMPS)/python $(STAMPS)/frontend $(STAMPS)/translations
-setup-dev: $(STAMPS)/python-dev $(STAMPS)/frontend $(STAMPS)/translations
+setup-dev: $(STAMPS)/python-dev $(STAMPS)/frontend-dev $(STAMPS)/translations
 
 $(UV):
 	@echo 'Setting up 正在准备运行环境 …'
@@ -76,6 +76,11 @@ $(STAMPS)/frontend: web/frontend/package-lock.json scripts/frontend.py | $(UV)
 	@$(BIN)/python scripts/frontend.py
 	@mkdir -p $(STAMPS) && touch $@
 
+# The tests also try the broker that runs on Node.js.
+$(STAMPS)/frontend-dev: $(STAMPS)/frontend
+	@$(BIN)/python scripts/frontend.py --node
+	@mkdir -p $(STAMPS) && touch $@
+
 $(STAMPS)/translations: $(wildcard web/translations/*/*.po) | $(STAMPS)/any-python
 	@$(BIN)/labrelay i18n compile
 	@mkdir -p $(STAMPS) && touch $@
@@ -85,8 +90,9 @@ $(STAMPS)/translations: $(wildcard web/translations/*/*.po) | $(STAMPS)/any-pyth
 $(STAMPS)/any-python:
 	@test -e $(STAMPS)/python || $(MAKE) --no-print-directory $(STAMPS)/python
 
-broker:
-	@scripts/system-packages optional mosquitto=mosquitto
+system-run:
+	@scripts/system-packages optional mosquitto=mosquitto \
+	  '/usr/share/fonts/truetype/wqy/wqy-microhei.ttc=fonts-wqy-microhei'
 
 system-tests:
 	@scripts/system-packages required '/usr/lib/postgresql/*/bin/initdb=postgresql' redis-server=redis-server \

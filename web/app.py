@@ -8,6 +8,7 @@ from types import ModuleType
 
 from flask import Flask
 from flask_migrate import Migrate
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import logistics.models  # noqa: F401  # metadata must be whole before the first query
 import web.api
@@ -40,6 +41,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
         RATELIMIT_HEADERS_ENABLED=False,
     )
     app.extensions["labrelay.settings"] = settings
+    if hops := settings.proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     clock_module.install(clock or settings.make_clock())
 
     db.init_app(app)

@@ -59,7 +59,6 @@ log_dest stdout
 ACL = """\
 user {ingest}
 topic readwrite labrelay/v1/#
-topic readwrite $share/+/labrelay/v1/#
 
 user {gateway}
 topic readwrite labrelay/v1/#
@@ -123,29 +122,41 @@ def password_line(account: str, password: str, salt: bytes | None = None) -> str
     return f"{account}:$7${PASSWORD_ITERATIONS}${'$'.join(encoded)}"
 
 
-def write_accounts(folder: Path, data: str, accounts: Mapping[str, str | None]) -> dict[str, str]:
+def write_accounts(
+    folder: Path, data: str, accounts: Mapping[str, str | None], owner: int | None = None
+) -> dict[str, str]:
     """Make configuration, ACL and password file of a real broker in ``folder`` on the first start.
 
     ``accounts`` maps ``ingest`` and ``gateway`` to a password, or None for a random one. What exists stays as it
-    is, so that accounts added later survive. Returns the passwords that were made now.
+    is, so that accounts added later survive. ``owner`` is the user id that the broker runs as and that alone
+    may read the files. Returns the passwords that were made now.
     """
     folder.mkdir(parents=True, exist_ok=True)
     passwords = folder / "passwords"
     made: dict[str, str] = {}
     if not passwords.exists():
         made = {name: given or secrets.token_urlsafe(24) for name, given in accounts.items()}
-        _write(passwords, "".join(f"{password_line(name, word)}\n" for name, word in made.items()), 0o644)
+        _write(passwords, "".join(f"{password_line(name, word)}\n" for name, word in made.items()), 0o600)
     if not (folder / "acl").exists():
-        _write(folder / "acl", ACL.format(ingest="ingest", gateway="gateway"), 0o644)
-    _write(folder / "mosquitto.conf", ACCOUNTS_CONF.format(folder=folder, data=data), 0o644)
+        _write(folder / "acl", ACL.format(ingest="ingest", gateway="gateway"), 0o600)
+    _write(folder / "mosquitto.conf", ACCOUNTS_CONF.format(folder=folder, data=data), 0o600)
+    if owner is not None:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, owner, owner)
+        os.chown(data, owner, owner)
     return made
 
 
 def add_account(folder: Path, account: str, password: str) -> None:
     """Add a logger's account or change its password; mosquitto reads the file again on SIGHUP."""
+    if not account or not account.isprintable() or set(account) & set(":/+#$ "):
+        raise ValueError("an account's name stands in topics: no spaces and none of : / + # $")
     passwords = folder / "passwords"
+    owner = passwords.stat()
     kept = [line for line in passwords.read_text().splitlines() if line and not line.startswith(f"{account}:")]
-    _write(passwords, "\n".join([*kept, password_line(account, password)]) + "\n", 0o644)
+    _write(passwords, "\n".join([*kept, password_line(account, password)]) + "\n", 0o600)
+    if os.geteuid() == 0:
+        os.chown(passwords, owner.st_uid, owner.st_gid)
 
 
 def _write(path: Path, body: str, mode: int) -> None:

@@ -125,13 +125,16 @@ def revision(message: str) -> None:
 @click.command("broker-init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--data", default="/mosquitto/data", show_default=True, help="Where the broker keeps its store.")
+@click.option("--owner", type=int, help="User id that the broker runs as; it alone may read the files.")
 @click.option("--ingest-password", envvar="LABRELAY_MQTT_PASSWORD", help="Random when it is not given.")
 @click.option("--gateway-password", help="Random when it is not given.")
-def broker_init(folder: Path, data: str, ingest_password: str | None, gateway_password: str | None) -> None:
+def broker_init(
+    folder: Path, data: str, owner: int | None, ingest_password: str | None, gateway_password: str | None
+) -> None:
     """Write mosquitto's configuration, accounts and ACL on the first start; later starts change nothing."""
     from web.brokers import write_accounts
 
-    made = write_accounts(folder, data, {"ingest": ingest_password, "gateway": gateway_password})
+    made = write_accounts(folder, data, {"ingest": ingest_password, "gateway": gateway_password}, owner)
     for account, password in made.items():
         shown = password if account != "ingest" or not ingest_password else "(as given)"
         click.echo(f"{account}: {shown}")
