@@ -1,0 +1,42 @@
+/**
+ * Languages in scripts: _("Scanned %(n)s of %(m)s", {n, m}). English is the msgid itself.
+ * The catalogue is kept in localStorage, so that it is there at once and without a signal; `ready` resolves when
+ * it is loaded for the first time (wait for it before building a page from scripts).
+ */
+import { meta } from "./dom.js";
+
+export const locale = meta("locale").startsWith("en") ? "en" : "zh_CN";
+export const lang = locale === "en" ? "en-GB" : "zh-CN";
+const KEY = `labrelay.i18n.${locale}`;
+let catalogue = kept();
+
+function kept() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY)) || null;
+  } catch (error) {
+    return null;
+  }
+}
+
+async function load() {
+  const answer = await fetch(`/i18n/${locale}.json`, { credentials: "same-origin" });
+  if (!answer.ok) throw new Error(`catalogue ${answer.status}`);
+  catalogue = await answer.json();
+  try {
+    localStorage.setItem(KEY, JSON.stringify(catalogue));
+  } catch (error) {
+    /* a full or forbidden store only costs a request */
+  }
+}
+
+export const ready = locale === "en" ? Promise.resolve() : Promise.race([
+  load().catch(() => undefined),
+  catalogue ? Promise.resolve() : new Promise((done) => setTimeout(done, 4000)),
+]);
+
+/** The translation of an English sentence with %(name)s filled in. */
+export function _(msgid, params = null) {
+  const text = (catalogue && catalogue[msgid]) || msgid;
+  if (!params) return text.replace(/%%/g, "%");
+  return text.replace(/%\((\w+)\)[sd]|%%/g, (all, name) => (all === "%%" ? "%" : String(params[name] ?? "")));
+}
