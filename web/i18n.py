@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from babel.messages import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
@@ -43,8 +44,19 @@ KEYWORDS: dict[str, Any] = {
 }
 
 
+def current_locale() -> str:
+    """Our name of the language in force. Babel itself calls zh_CN by its full name, zh_Hans_CN."""
+    found = get_locale()
+    return next((code for code in LOCALES if found and Locale.parse(code) == found), DEFAULT_LOCALE)
+
+
 def html_lang() -> str:
-    return str(get_locale() or DEFAULT_LOCALE).replace("_", "-")
+    return current_locale().replace("_", "-")
+
+
+def mo_file(locale: str) -> Path:
+    """Where Babel looks for the compiled catalogue: under the language's full name."""
+    return TRANSLATIONS / str(Locale.parse(locale)) / "LC_MESSAGES" / "messages.mo"
 
 
 def choose_locale() -> str:
@@ -60,7 +72,7 @@ def init_app(app: Flask) -> None:
     app.config.setdefault("BABEL_DEFAULT_LOCALE", DEFAULT_LOCALE)
     app.config.setdefault("BABEL_DEFAULT_TIMEZONE", TIMEZONE)
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", str(TRANSLATIONS))
-    if not (TRANSLATIONS / DEFAULT_LOCALE / "LC_MESSAGES" / "messages.mo").exists():
+    if not mo_file(DEFAULT_LOCALE).exists():
         compile_catalogs()
     Babel(app, locale_selector=choose_locale)
 
@@ -97,7 +109,7 @@ def compile_catalogs() -> None:
         if not area_files(locale):
             continue
         catalog, _clashes = merged_catalog(locale)
-        target = TRANSLATIONS / locale / "LC_MESSAGES" / "messages.mo"
+        target = mo_file(locale)
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as handle:
             write_mo(handle, catalog)

@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, request
-from flask_babel import get_locale
 from flask_login import current_user
 
 from logistics import clock
@@ -18,7 +17,7 @@ ZONE = ZoneInfo(i18n.TIMEZONE)
 
 
 def locale() -> str:
-    return str(get_locale() or i18n.DEFAULT_LOCALE)
+    return i18n.current_locale()
 
 
 def local(at: datetime | None) -> datetime | None:
