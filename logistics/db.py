@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, TypeDecorator, event
+from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, TypeDecorator, event, update
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from logistics.errors import Invalid
@@ -116,3 +118,19 @@ def transaction() -> Iterator[Session]:
     finally:
         _in_transaction.reset(inside)
         _read_only.reset(reading)
+
+
+def insert_ignoring(session: Session, table: Any, values: dict[str, Any] | list[dict[str, Any]]) -> int:
+    """Insert rows, leaving out those whose key exists already. Returns how many were new."""
+    make = pg_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    # Count what comes back: rowcount is -1 for such statements on PostgreSQL.
+    statement = make(table).values(values).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return len(session.execute(statement).all())
+
+
+def next_number(session: Session, name: str) -> int:
+    """The next value of a named counter (1, 2, …). Holds the counter's row until the transaction ends."""
+    table = Base.metadata.tables["counter"]
+    insert_ignoring(session, table, {"name": name, "value": 0})
+    statement = update(table).where(table.c.name == name).values(value=table.c.value + 1).returning(table.c.value)
+    return int(session.execute(statement).scalar_one())

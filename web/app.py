@@ -11,6 +11,7 @@ from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import logistics.models  # noqa: F401  # metadata must be whole before the first query
+import telemetry.models  # noqa: F401
 import web.api
 import web.views
 from logistics import clock as clock_module

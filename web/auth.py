@@ -37,7 +37,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     limiter.init_app(app)
 
-    @manager.user_loader
+    @manager.user_loader  # type: ignore[untyped-decorator]
     def _from_session(identity: str) -> User | None:
         user_id, _, version = identity.partition(".")
         user = db.session.get(User, int(user_id))
@@ -54,19 +54,14 @@ def init_app(app: Flask) -> None:
             session["seen"] = wall_now().timestamp()
         return user
 
-    @manager.request_loader
+    @manager.request_loader  # type: ignore[untyped-decorator]
     def _from_token(_request: object) -> User | None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             return None
         token = db.session.scalar(select(ApiToken).where(ApiToken.secret_sha256 == digest(secret)))
         now = wall_now()
-        if (
-            token is None
-            or token.revoked_at
-            or (token.expires_at and token.expires_at < now)
-            or not token.user.active
-        ):
+        if token is None or token.revoked_at or (token.expires_at and token.expires_at < now) or not token.user.active:
             return None
         g.token = token
         return token.user
@@ -88,7 +83,7 @@ def digest(secret: str) -> str:
 
 def authenticate(session_db: Session, username: str, password: str) -> User:
     """The user of these credentials. Raises Forbidden('login_failed') without saying which of the two was wrong."""
-    user = session_db.scalar(select(User).where(User.username == username.strip()))
+    user: User | None = session_db.scalar(select(User).where(User.username == username.strip()))
     right = check_password_hash(user.password_hash if user and user.password_hash else _NO_HASH, password)
     if user is None or not right or not user.active:
         raise Forbidden("login_failed", field="password")

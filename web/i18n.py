@@ -118,9 +118,7 @@ def compile_catalogs() -> None:
 def extracted() -> Iterator[tuple[str, int, Any]]:
     """(file, line, msgid) of everything that a user may read."""
     options = {"**": {"encoding": "utf-8"}}
-    found = extract_from_dir(
-        str(ROOT), method_map=METHODS, options_map=options, keywords=KEYWORDS, comment_tags=()
-    )
+    found = extract_from_dir(str(ROOT), method_map=METHODS, options_map=options, keywords=KEYWORDS, comment_tags=())
     for filename, line, message, _comments, _context in found:
         if message and message != "":
             yield filename, line, message

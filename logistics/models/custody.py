@@ -50,9 +50,7 @@ class CustodyEvent(Base):
     recorded_at: Mapped[datetime]
     actor: Mapped[str]
     site_code: Mapped[str | None]
-    body: Mapped[str] = mapped_column(
-        Text
-    )  # the canonical text that was hashed; the columns beside it are copies
+    body: Mapped[str] = mapped_column(Text)  # the canonical text that was hashed; the columns beside it are copies
     prev_hash: Mapped[str]
     hash: Mapped[str]
 

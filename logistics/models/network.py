@@ -47,7 +47,7 @@ class Site(Base):
         return self.name_en if locale == "en" and self.name_en else self.name_zh
 
 
-class User(Base, UserMixin):
+class User(Base, UserMixin):  # type: ignore[misc]
     """A person or machine that may act. ``username`` stands in the custody log."""
 
     __tablename__ = "user_account"

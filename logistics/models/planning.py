@@ -51,9 +51,7 @@ class Plan(Base):
     day: Mapped[str]
     scope_code: Mapped[str] = mapped_column(ForeignKey("site.code"))
     name: Mapped[str] = mapped_column(default="")
-    state: Mapped[str] = mapped_column(
-        default="draft"
-    )  # draft | planning | ready | failed | published | superseded
+    state: Mapped[str] = mapped_column(default="draft")  # draft | planning | ready | failed | published | superseded
     job_id: Mapped[str | None]
     created_at: Mapped[datetime]
     created_by: Mapped[str]
@@ -66,9 +64,7 @@ class Plan(Base):
     unserved_count: Mapped[int | None]
     notice: Mapped[str] = mapped_column(default="")  # code: e.g. the travel provider fell back
 
-    stops: Mapped[list[Stop]] = relationship(
-        cascade="all, delete-orphan", order_by="(Stop.courier, Stop.position)"
-    )
+    stops: Mapped[list[Stop]] = relationship(cascade="all, delete-orphan", order_by="(Stop.courier, Stop.position)")
 
 
 class Stop(Base):

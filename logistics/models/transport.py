@@ -30,7 +30,7 @@ class Box(Base):
 
 
 class Consignment(Base):
-    """What travels: one box from one site to the next, with the tubes inside. Columns from ``state`` are projections."""
+    """What travels: one box from one site to the next, with the tubes inside. From ``state`` on: projections."""
 
     __tablename__ = "consignment"
     __table_args__ = (

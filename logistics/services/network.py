@@ -19,7 +19,7 @@ class HasRole(Protocol):
 
 def parents(session: Session) -> dict[str, str | None]:
     """Every site with its parent."""
-    return {code: parent for code, parent in session.execute(select(Site.code, Site.parent_code))}
+    return dict(session.execute(select(Site.code, Site.parent_code)).tuples().all())
 
 
 def scope_of_user(session: Session, user: HasRole) -> access.Scope:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("web.cli.data:init", "Make an empty installation with one administrator."),
     "import": ("web.cli.data:import_", "Import sites, tests, users or orders from CSV or xlsx."),
     "seed": ("web.cli.data:seed", "Fill an empty installation with the Xianning network."),
+    "verify": ("web.cli.data:verify", "Check the hash chains of the custody log."),
     "rebuild": ("web.cli.data:rebuild", "Replay the custody log into the projections, or compare them."),
     "demo": ("web.cli.demo:demo", "Play a simulated day through the public doors."),
     "i18n": ("web.cli.i18n:i18n", "Check and compile the translations."),

@@ -13,9 +13,7 @@ MESSAGES = {
     "passwords_differ": _l("The two new passwords differ."),
     "pin_malformed": _l("The PIN must be 4 to 8 digits."),
     "role_not_allowed": _l("Your role does not allow this."),
-    "csrf_failed": _l(
-        "This page has been open too long. Load it again and repeat; what you entered is still here."
-    ),
+    "csrf_failed": _l("This page has been open too long. Load it again and repeat; what you entered is still here."),
     "bad_request": _l("The request cannot be understood."),
     "forbidden": _l("You may not do this."),
     "not_found": _l("This does not exist, or it belongs to another site."),
@@ -25,8 +23,6 @@ MESSAGES = {
     "too_many_requests": _l("Too many attempts. Wait a few minutes and try again."),
     "internal_error": _l("Something went wrong on our side. Nothing was lost; please try again."),
     "unavailable": _l("The service is not available at the moment."),
-    "database_unavailable": _l(
-        "The database does not answer at the moment. Nothing was lost; please try again."
-    ),
+    "database_unavailable": _l("The database does not answer at the moment. Nothing was lost; please try again."),
     "site_unknown": _l("There is no site with the code %(site)s."),
 }

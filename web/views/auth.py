@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
@@ -15,6 +16,7 @@ from logistics.errors import Forbidden, Invalid, LabrelayError
 from logistics.models import User
 from web import auth, i18n, nav
 from web.access import access
+from web.demo import DemoLogin, logins
 from web.errors import status_of
 from web.messages import sentence_of
 from web.rendering import locale
@@ -38,9 +40,7 @@ def home() -> Response:
 
 @blueprint.route("/login", methods=["GET", "POST"])
 @access("public")
-@auth.limiter.limit(
-    login_limit, key_func=login_key, methods=["POST"], deduct_when=lambda r: r.status_code != 302
-)
+@auth.limiter.limit(login_limit, key_func=login_key, methods=["POST"], deduct_when=lambda r: r.status_code != 302)
 def login() -> Response | str | tuple[str, int]:
     if request.method == "GET":
         return render_template("auth/login.html", error=None, username="", logins=demo_logins())
@@ -53,9 +53,7 @@ def login() -> Response | str | tuple[str, int]:
     except LabrelayError as error:
         with transaction() as session_db:
             auth.audit(session_db, "login_failed", username[:80], username=username[:80])
-        page = render_template(
-            "auth/login.html", error=sentence_of(error), username=username, logins=demo_logins()
-        )
+        page = render_template("auth/login.html", error=sentence_of(error), username=username, logins=demo_logins())
         return page, status_of(error)
     auth.start_session(user)
     if user.must_change_password:
@@ -71,11 +69,9 @@ def safe_next(target: str | None) -> str | None:
     return target if not parts.scheme and not parts.netloc else None
 
 
-def demo_logins() -> list[dict[str, str]]:
+def demo_logins() -> Sequence[DemoLogin]:
     if not current_app.extensions["labrelay.settings"].demo:
         return []
-    from web.demo import logins
-
     return logins()
 
 

@@ -1,0 +1,224 @@
+"""What the columns of a specimen, a consignment, its lines and its box are, given the events so far.
+
+The same reducers write the columns when an act is recorded and when ``labrelay rebuild`` replays the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from logistics.domain.custody import Event
+from logistics.domain.custody import EventType as E
+from logistics.domain.transitions import ConsignmentState, State
+
+S, C = State, ConsignmentState
+
+
+@dataclass(frozen=True, slots=True)
+class SpecimenProjection:
+    """The custody columns of one tube. ``holder`` None: the site at ``location`` answers for it."""
+
+    state: str = S.NEW
+    state_since: datetime | None = None
+    registered_at: datetime | None = None
+    collected_at: datetime | None = None
+    collector: str | None = None
+    box_code: str | None = None
+    consignment_number: str | None = None
+    holder: str | None = None
+    location_code: str | None = None
+    condition: str | None = None
+    received_at: datetime | None = None
+    received_how: str | None = None
+    decided_at: datetime | None = None
+    reject_reason: str | None = None
+    on_hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConsignmentProjection:
+    """The custody columns of one consignment."""
+
+    state: str = C.NEW
+    state_since: datetime | None = None
+    seal_number: str | None = None
+    sealed_at: datetime | None = None
+    manifest_version: int = 0
+    holder: str | None = None
+    location_code: str | None = None
+    departed_at: datetime | None = None
+    arrived_at: datetime | None = None
+    delivered_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+def project_specimen(  # noqa: PLR0912  # one flat case an event reads best
+    before: SpecimenProjection, event: Event, state: str
+) -> SpecimenProjection:
+    """The tube after ``event`` has led it to ``state``."""
+    payload = event.payload
+    after = before if state == before.state else replace(before, state=state, state_since=event.occurred_at)
+    changes: dict[str, Any] = {}
+    match event.type:
+        case E.REGISTERED:
+            changes = {
+                "registered_at": event.occurred_at,
+                "location_code": event.site,
+                "state_since": event.occurred_at,
+            }
+        case E.COLLECTED:
+            changes = {"collected_at": event.occurred_at, "collector": event.actor, "location_code": event.site}
+        case E.PACKED:
+            changes = {
+                "box_code": payload["box"],
+                "consignment_number": payload["consignment"],
+                "condition": None,
+                "decided_at": None,
+            }
+        case E.UNPACKED:
+            changes = {"box_code": None, "consignment_number": None}
+        case E.HANDED_OVER if state == S.IN_TRANSIT:
+            changes = {"holder": payload["taker"], "location_code": None}
+        case E.ARRIVED:
+            changes = {"location_code": event.site}
+        case E.HANDED_OVER:
+            changes = {"holder": None, "location_code": event.site}
+        case E.RECEIVED | E.RECEIVED_UNEXPECTED:
+            changes = {
+                "condition": payload.get("condition"),
+                "received_at": event.occurred_at,
+                "received_how": event.how,
+                "location_code": event.site,
+                "holder": None,
+                "box_code": None,
+                "consignment_number": None,
+            }
+        case E.DECLARED_MISSING:
+            changes = {"box_code": None, "consignment_number": None, "location_code": None, "holder": None}
+        case E.FOUND:
+            changes = {"location_code": event.site, "holder": None, "box_code": None, "consignment_number": None}
+        case E.ACCEPTED | E.ACCEPTED_CONCESSION:
+            changes = {"decided_at": event.occurred_at, "reject_reason": payload.get("reason")}
+        case E.REJECTED:
+            changes = {
+                "decided_at": event.occurred_at,
+                "reject_reason": payload.get("reason"),
+                "on_hold": False,
+                "box_code": None,
+                "consignment_number": None,
+            }
+        case E.HELD:
+            changes = {"on_hold": True}
+        case E.RELEASED:
+            changes = {"on_hold": False}
+        case E.LOST | E.RECALLED | E.DISPOSED:
+            changes = {"box_code": None, "consignment_number": None, "holder": None, "on_hold": False}
+        case _:
+            pass
+    return replace(after, **changes) if changes else after
+
+
+def project_consignment(before: ConsignmentProjection, event: Event, state: str) -> ConsignmentProjection:
+    """The consignment after ``event`` has led it to ``state``."""
+    payload = event.payload
+    after = before if state == before.state else replace(before, state=state, state_since=event.occurred_at)
+    changes: dict[str, Any] = {}
+    match event.type:
+        case E.OPENED:
+            changes = {"location_code": event.site, "state_since": event.occurred_at}
+        case E.SEALED:
+            changes = {
+                "seal_number": payload["seal"],
+                "sealed_at": event.occurred_at,
+                "manifest_version": payload["version"],
+            }
+        case E.UNSEALED:
+            changes = {"seal_number": None, "sealed_at": None}
+        case E.HANDED_OVER if state == C.IN_TRANSIT:
+            changes = {
+                "holder": payload["taker"],
+                "location_code": None,
+                "departed_at": before.departed_at or event.occurred_at,
+            }
+        case E.ARRIVED:
+            changes = {"location_code": event.site, "arrived_at": event.occurred_at}
+        case E.HANDED_OVER:
+            changes = {"holder": None, "location_code": event.site, "delivered_at": event.occurred_at}
+        case E.CLOSED | E.CANCELLED:
+            changes = {"closed_at": event.occurred_at, "holder": None}
+        case _:
+            pass
+    return replace(after, **changes) if changes else after
+
+
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """What an event of a tube does to its line on a manifest; ``outcome`` None removes the line."""
+
+    consignment: str
+    outcome: str | None
+    condition: str | None = None
+    checked_by: str | None = None
+    checked_at: datetime | None = None
+
+
+def project_line(  # noqa: PLR0911
+    before: SpecimenProjection, event: Event
+) -> LineChange | None:
+    """The change of a manifest line that ``event`` makes, given the tube before it."""
+    payload: Mapping[str, Any] = event.payload
+    consignment = payload.get("consignment") or before.consignment_number
+    if consignment is None:
+        return None
+    checked = (event.actor, event.occurred_at)
+    match event.type:
+        case E.PACKED:
+            return LineChange(consignment, "expected")
+        case E.UNPACKED:
+            return (
+                LineChange(consignment, "refused", None, *checked)
+                if payload.get("refused")
+                else LineChange(consignment, None)
+            )
+        case E.RECEIVED:
+            how = "ticked" if event.how == "ticked" else "scanned"
+            return LineChange(consignment, how, payload.get("condition"), *checked)
+        case E.RECEIVED_UNEXPECTED:
+            return LineChange(consignment, "unexpected", payload.get("condition"), *checked)
+        case E.DECLARED_MISSING:
+            return LineChange(consignment, "missing", None, *checked)
+        case E.FOUND:
+            return LineChange(consignment, "found", None, *checked)
+        case E.REJECTED if before.state == S.DELIVERED:
+            return LineChange(consignment, "scanned", payload.get("condition"), *checked)
+        case _:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class BoxProjection:
+    """Where a box is, who has it, and the open consignment it carries."""
+
+    location_code: str | None
+    holder: str | None
+    consignment_number: str | None
+
+
+def project_box(before: BoxProjection, event: Event, number: str, state: str) -> BoxProjection:
+    """The box of consignment ``number`` after an event of that consignment has led it to ``state``."""
+    match event.type:
+        case E.OPENED:
+            return BoxProjection(event.site, None, number)
+        case E.HANDED_OVER if state == C.IN_TRANSIT:
+            return replace(before, location_code=None, holder=event.payload["taker"])
+        case E.ARRIVED:
+            return replace(before, location_code=event.site)
+        case E.HANDED_OVER:
+            return replace(before, location_code=event.site, holder=None)
+        case E.CLOSED | E.CANCELLED:
+            return BoxProjection(event.site or before.location_code, None, None)
+        case _:
+            return before

@@ -1,0 +1,205 @@
+"""The state machine of a specimen and of a consignment, as tables: (state, event) → state, and who may do it.
+
+A guard is a named function of the specimen as it stands; the first row whose guards hold decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from logistics.domain import access
+from logistics.domain.custody import EventType as E
+from logistics.errors import Conflict, Forbidden
+
+
+class State(StrEnum):
+    """Where a tube stands."""
+
+    NEW = "new"  # before its first event
+    REGISTERED = "registered"
+    COLLECTED = "collected"
+    COLLECTION_FAILED = "collection_failed"
+    PACKED = "packed"
+    SEALED = "sealed"
+    IN_TRANSIT = "in_transit"
+    ARRIVED = "arrived"
+    DELIVERED = "delivered"  # handed to the laboratory, not looked at yet
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    ACCEPTED_CONCESSION = "accepted_concession"
+    REJECTED = "rejected"
+    MISSING = "missing"
+    LOST = "lost"
+    RECALLED = "recalled"
+    DISPOSED = "disposed"
+
+
+class ConsignmentState(StrEnum):
+    NEW = "new"
+    OPEN = "open"
+    SEALED = "sealed"
+    IN_TRANSIT = "in_transit"
+    ARRIVED = "arrived"
+    DELIVERED = "delivered"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+S, C = State, ConsignmentState
+FINAL = frozenset({S.DISPOSED, S.COLLECTION_FAILED})
+CONSIGNMENT_FINAL = frozenset({C.CLOSED, C.CANCELLED})
+UNDER_WAY = frozenset({S.IN_TRANSIT, S.ARRIVED})
+BOXED = frozenset({S.PACKED, S.SEALED, S.IN_TRANSIT, S.ARRIVED, S.DELIVERED})
+ALIVE = frozenset(S) - FINAL - {S.NEW, S.LOST, S.REJECTED, S.RECALLED, S.MISSING}
+
+
+class View(Protocol):
+    """What guards may look at. Read-only properties so that frozen records fit."""
+
+    @property
+    def received_at(self) -> object | None: ...
+    @property
+    def on_hold(self) -> bool: ...
+
+
+Guard = Callable[[View], bool]
+
+
+def never_received(view: View) -> bool:
+    return view.received_at is None
+
+
+def was_received(view: View) -> bool:
+    return view.received_at is not None
+
+
+def not_on_hold(view: View) -> bool:
+    return not view.on_hold
+
+
+COLLECTOR = frozenset({access.COLLECTOR})
+RECEIVER = frozenset({access.RECEIVER, access.MANAGER})
+PACKERS = frozenset({access.COLLECTOR, access.RECEIVER})
+CARRIERS = frozenset({access.COURIER, access.RECEIVER, access.COLLECTOR})
+MANAGER = frozenset({access.MANAGER})
+ANYBODY = frozenset({access.COLLECTOR, access.COURIER, access.RECEIVER, access.MANAGER, access.DISPATCHER})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """From these states, this event leads there, if the guards hold, for these roles."""
+
+    sources: frozenset[str]
+    event: E
+    target: str | None  # None: the state stays
+    roles: frozenset[str]
+    guards: tuple[Guard, ...] = ()
+
+
+def _row(sources: object, event: E, target: str | None, roles: frozenset[str], *guards: Guard) -> Row:
+    states = frozenset({sources}) if isinstance(sources, str) else frozenset(sources)  # type: ignore[call-overload]
+    return Row(states, event, target, roles, guards)
+
+
+SPECIMEN_ROWS: tuple[Row, ...] = (
+    _row(S.NEW, E.REGISTERED, S.REGISTERED, PACKERS),
+    _row(S.REGISTERED, E.COLLECTED, S.COLLECTED, COLLECTOR),
+    _row(S.REGISTERED, E.COLLECTION_FAILED, S.COLLECTION_FAILED, COLLECTOR),
+    _row(S.COLLECTED, E.PACKED, S.PACKED, COLLECTOR),
+    _row({S.RECEIVED, S.ACCEPTED, S.ACCEPTED_CONCESSION}, E.PACKED, S.PACKED, RECEIVER, not_on_hold),
+    _row({S.PACKED, S.SEALED}, E.UNPACKED, S.COLLECTED, CARRIERS, never_received),
+    _row({S.PACKED, S.SEALED}, E.UNPACKED, S.RECEIVED, CARRIERS, was_received),
+    _row(S.PACKED, E.SEALED, S.SEALED, PACKERS),
+    _row(S.SEALED, E.UNSEALED, S.PACKED, PACKERS),
+    _row({S.SEALED, S.IN_TRANSIT}, E.HANDED_OVER, S.IN_TRANSIT, CARRIERS),
+    _row(S.IN_TRANSIT, E.ARRIVED, S.ARRIVED, frozenset({access.COURIER, access.RECEIVER})),
+    _row(S.ARRIVED, E.HANDED_OVER, S.DELIVERED, CARRIERS),
+    _row(S.DELIVERED, E.RECEIVED, S.RECEIVED, RECEIVER),
+    _row(
+        {S.COLLECTED, S.PACKED, S.SEALED, S.IN_TRANSIT, S.ARRIVED, S.DELIVERED, S.MISSING, S.LOST},
+        E.RECEIVED_UNEXPECTED,
+        S.RECEIVED,
+        RECEIVER,
+    ),
+    _row(S.DELIVERED, E.DECLARED_MISSING, S.MISSING, RECEIVER),
+    _row(S.MISSING, E.FOUND, S.DELIVERED, RECEIVER),
+    _row(S.LOST, E.FOUND, S.DELIVERED, RECEIVER),
+    _row(S.RECEIVED, E.ACCEPTED, S.ACCEPTED, RECEIVER, not_on_hold),
+    _row(S.RECEIVED, E.ACCEPTED_CONCESSION, S.ACCEPTED_CONCESSION, RECEIVER, not_on_hold),
+    _row({S.RECEIVED, S.DELIVERED}, E.REJECTED, S.REJECTED, RECEIVER),
+    _row(ALIVE, E.HELD, None, RECEIVER),
+    _row(ALIVE, E.RELEASED, None, MANAGER),
+    _row(ALIVE | {S.MISSING}, E.LOST, S.LOST, MANAGER),
+    _row(ALIVE, E.RECALLED, S.RECALLED, MANAGER),
+    _row(
+        {S.ACCEPTED, S.ACCEPTED_CONCESSION, S.REJECTED, S.RECALLED, S.LOST, S.MISSING},
+        E.DISPOSED,
+        S.DISPOSED,
+        RECEIVER,
+    ),
+    _row(frozenset(S) - {S.NEW}, E.NOTED, None, ANYBODY),
+    _row(frozenset(S) - {S.NEW}, E.CORRECTED, None, ANYBODY),
+)
+
+CONSIGNMENT_ROWS: tuple[Row, ...] = (
+    _row(C.NEW, E.OPENED, C.OPEN, PACKERS),
+    _row(C.OPEN, E.SEALED, C.SEALED, PACKERS),
+    _row(C.SEALED, E.UNSEALED, C.OPEN, PACKERS),
+    _row({C.OPEN, C.SEALED}, E.CANCELLED, C.CANCELLED, PACKERS | MANAGER),
+    _row({C.SEALED, C.IN_TRANSIT}, E.HANDED_OVER, C.IN_TRANSIT, CARRIERS),
+    _row(C.IN_TRANSIT, E.ARRIVED, C.ARRIVED, frozenset({access.COURIER, access.RECEIVER})),
+    _row(C.ARRIVED, E.HANDED_OVER, C.DELIVERED, CARRIERS),
+    _row(C.DELIVERED, E.UNEXPECTED_TUBE, None, RECEIVER),
+    _row(C.DELIVERED, E.CLOSED, C.CLOSED, RECEIVER),
+    _row(frozenset(C) - {C.NEW}, E.NOTED, None, ANYBODY),
+)
+
+
+def _index(rows: tuple[Row, ...]) -> dict[tuple[str, E], list[Row]]:
+    index: dict[tuple[str, E], list[Row]] = {}
+    for row in rows:
+        for source in row.sources:
+            index.setdefault((source, row.event), []).append(row)
+    return index
+
+
+SPECIMEN_TABLE = _index(SPECIMEN_ROWS)
+CONSIGNMENT_TABLE = _index(CONSIGNMENT_ROWS)
+
+
+class _NoView:
+    received_at = None
+    on_hold = False
+
+
+def next_state(state: str, event: E, role: str, view: View, *, subject: str) -> State:
+    """The state that ``event`` leads a tube to.
+
+    Raises Conflict('specimen_state') when the event does not fit, Conflict('specimen_on_hold') when only the
+    hold stands against it, Forbidden('act_role') when the role may not do it.
+    """
+    return State(_decide(SPECIMEN_TABLE, state, event, role, view, subject, "specimen"))
+
+
+def next_consignment_state(state: str, event: E, role: str, *, subject: str) -> ConsignmentState:
+    """The same for a consignment; raises Conflict('consignment_state') or Forbidden('act_role')."""
+    return ConsignmentState(_decide(CONSIGNMENT_TABLE, state, event, role, _NoView(), subject, "consignment"))
+
+
+def _decide(
+    table: dict[tuple[str, E], list[Row]], state: str, event: E, role: str, view: View, subject: str, kind: str
+) -> str:
+    rows = table.get((state, event), [])
+    if not rows:
+        raise Conflict(f"{kind}_state", field=kind, subject=subject, state=state, event=event.value)
+    fitting = [row for row in rows if all(guard(view) for guard in row.guards)]
+    if not fitting:
+        code = "specimen_on_hold" if view.on_hold else f"{kind}_state"
+        raise Conflict(code, field=kind, subject=subject, state=state, event=event.value)
+    for row in fitting:
+        if role in row.roles:
+            return state if row.target is None else row.target
+    raise Forbidden("act_role", field="type", event=event.value)

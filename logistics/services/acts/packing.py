@@ -1,0 +1,207 @@
+"""Tubes into boxes: pack, unpack, seal (the manifest locks), open again, tell dispatch that the load is ready."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from logistics.db import next_number
+from logistics.domain import numbers
+from logistics.domain.custody import EventType as E
+from logistics.errors import Conflict
+from logistics.models import Box, Consignment, ManifestVersion, Specimen
+from logistics.services import legs, lookup, pickups
+from logistics.services.desk import Desk
+from logistics.services.orders import local_day
+
+PRIORITY_ORDER = ("routine", "urgent", "stat")
+
+
+def pack(desk: Desk) -> None:
+    """A tube goes into a box. The first tube opens the consignment, which goes to the tube's next laboratory."""
+    site = desk.own_site()
+    box = lookup.box(desk)
+    specimen = lookup.specimen(desk, in_consignment=box.consignment_number)
+    if specimen.box_code == box.code and specimen.state == "packed":
+        raise Conflict("specimen_in_this_box", field="specimen", specimen=specimen.accession, box=box.code)
+    if specimen.box_code:
+        raise Conflict("specimen_in_other_box", field="specimen", specimen=specimen.accession, box=specimen.box_code)
+    if specimen.location_code != site:
+        raise Conflict("specimen_elsewhere", field="specimen", specimen=specimen.accession, site=specimen.location_code)
+    if specimen.temp_class != box.temp_class:
+        raise Conflict(
+            "wrong_temperature_class",
+            field="box",
+            specimen=specimen.accession,
+            needs=specimen.temp_class,
+            box=box.code,
+            has=box.temp_class,
+        )
+    consignment = _open_consignment(desk, box, specimen, site)
+    if consignment.tube_count >= box.capacity:
+        raise Conflict("box_full", field="box", box=box.code, capacity=box.capacity)
+    desk.append_specimen(specimen, E.PACKED, {"box": box.code, "consignment": consignment.number}, site=site)
+    consignment.priority = max(consignment.priority, specimen.priority, key=PRIORITY_ORDER.index)
+    desk.result.update(
+        specimen=specimen.accession,
+        box=box.code,
+        consignment=consignment.number,
+        destination=consignment.destination_code,
+        count=consignment.tube_count,
+    )
+
+
+def _open_consignment(desk: Desk, box: Box, specimen: Specimen, site: str) -> Consignment:
+    hop = legs.next_hop(desk.session, site, specimen.destination_code)
+    if hop == site:
+        raise Conflict("specimen_at_destination", field="specimen", specimen=specimen.accession)
+    if box.consignment_number is None:
+        return _new_consignment(desk, box, site, hop)
+    consignment = lookup.consignment(desk, box.consignment_number)
+    if consignment.state != "open":
+        raise Conflict("box_sealed", field="box", box=box.code, consignment=consignment.number)
+    if consignment.origin_code != site:
+        raise Conflict("box_elsewhere", field="box", box=box.code, site=consignment.origin_code)
+    if consignment.destination_code != hop:
+        raise Conflict(
+            "other_destination",
+            field="specimen",
+            specimen=specimen.accession,
+            destination=hop,
+            box=box.code,
+            box_destination=consignment.destination_code,
+        )
+    return consignment
+
+
+def _new_consignment(desk: Desk, box: Box, site: str, destination: str) -> Consignment:
+    if box.location_code not in {None, site}:
+        raise Conflict("box_elsewhere", field="box", box=box.code, site=box.location_code)
+    day = local_day(desk.act.occurred_at)
+    number = numbers.issue(numbers.Kind.CONSIGNMENT, next_number(desk.session, f"consignment:{day}"), day)
+    consignment = Consignment(
+        number=number,
+        origin_code=site,
+        destination_code=destination,
+        box_code=box.code,
+        temp_class=box.temp_class,
+        opened_at=desk.act.occurred_at,
+        opened_by=desk.actor.username,
+        state="new",
+        state_since=desk.act.occurred_at,
+        tube_count=0,
+        manifest_version=0,
+        stream_seq=0,
+        stream_head="",
+        priority="routine",
+    )
+    desk.session.add(consignment)
+    desk.session.flush()
+    desk.append_consignment(consignment, E.OPENED, {"box": box.code, "destination": destination}, site=site)
+    return consignment
+
+
+def unpack(desk: Desk) -> None:
+    """A tube comes out of an open box again."""
+    specimen = lookup.specimen(desk)
+    number = specimen.consignment_number
+    if number is None:
+        raise Conflict("specimen_not_packed", field="specimen", specimen=specimen.accession)
+    consignment = lookup.consignment(desk, number)
+    if consignment.state != "open":
+        raise Conflict("box_sealed", field="box", box=consignment.box_code, consignment=number)
+    desk.append_specimen(specimen, E.UNPACKED, {"consignment": number, "box": consignment.box_code})
+    desk.result.update(specimen=specimen.accession, consignment=number, count=consignment.tube_count)
+
+
+def seal(desk: Desk) -> None:
+    """The box is closed with a numbered seal; the manifest locks as a new version."""
+    consignment = lookup.consignment(desk)
+    desk.scope.require(consignment.origin_code)
+    seal_number = lookup.text(desk.payload("seal"), field="seal")
+    if consignment.state == "open" and consignment.tube_count == 0:
+        raise Conflict("box_without_tubes", field="consignment", box=consignment.box_code)
+    used = desk.session.scalars(
+        select(Consignment.number).where(
+            Consignment.seal_number == seal_number, Consignment.number != consignment.number
+        )
+    ).first()
+    if used is not None:
+        raise Conflict("seal_used", field="seal", seal=seal_number, consignment=used)
+    version = consignment.manifest_version + 1
+    tubes = lookup.tubes(desk.session, consignment.number)
+    lines = [manifest_line(tube) for tube in tubes]
+    desk.append_consignment(
+        consignment, E.SEALED, {"seal": seal_number, "version": version, "tubes": [t["accession"] for t in lines]}
+    )
+    for tube in tubes:
+        desk.append_specimen(
+            tube, E.SEALED, {"seal": seal_number, "consignment": consignment.number, "box": consignment.box_code}
+        )
+    desk.session.add(
+        ManifestVersion(
+            consignment_number=consignment.number,
+            version=version,
+            locked_at=desk.act.occurred_at,
+            locked_by=desk.actor.username,
+            seal_number=seal_number,
+            lines=lines,
+        )
+    )
+    desk.result.update(consignment=consignment.number, seal=seal_number, version=version, count=len(lines))
+
+
+def manifest_line(tube: Specimen) -> dict[str, object]:
+    """A tube as it stands on the manifest."""
+    return {
+        "accession": tube.accession,
+        "specimen": tube.id,
+        "type": tube.specimen_type,
+        "container": tube.container,
+        "tests": [ordered.test_code for ordered in tube.tests],
+        "priority": tube.priority,
+        "collected_at": tube.collected_at.isoformat() if tube.collected_at else None,
+        "use_by": tube.use_by_at.isoformat() if tube.use_by_at else None,
+        "destination": tube.destination_code,
+    }
+
+
+def unseal(desk: Desk) -> None:
+    """A sealed box is opened before it left; sealing it again makes the next version of the manifest."""
+    consignment = lookup.consignment(desk)
+    desk.scope.require(consignment.origin_code)
+    why = desk.payload("reason")
+    desk.append_consignment(consignment, E.UNSEALED, {"reason": why})
+    for tube in lookup.tubes(desk.session, consignment.number):
+        desk.append_specimen(tube, E.UNSEALED, {"consignment": consignment.number})
+    desk.result.update(consignment=consignment.number, state=consignment.state)
+
+
+def cancel(desk: Desk) -> None:
+    """The consignment does not travel; its tubes come out of the box."""
+    consignment = lookup.consignment(desk)
+    desk.scope.require(consignment.origin_code)
+    for tube in lookup.tubes(desk.session, consignment.number):
+        desk.append_specimen(tube, E.UNPACKED, {"consignment": consignment.number, "box": consignment.box_code})
+    desk.append_consignment(consignment, E.CANCELLED, {"reason": desk.payload("reason")})
+    desk.result.update(consignment=consignment.number, state=consignment.state)
+
+
+def ready(desk: Desk) -> None:
+    """The site tells dispatch that its sealed boxes can be fetched."""
+    pickup = pickups.ready(desk.session, desk.own_site(), at=desk.act.occurred_at, by=desk.actor.username)
+    desk.result.update(pickup=pickup.id, boxes=pickup.slots_cold + pickup.slots_ambient + pickup.slots_frozen)
+
+
+def urgent_call(desk: Desk) -> None:
+    """Something must be fetched outside the round."""
+    pickup = pickups.urgent(
+        desk.session,
+        desk.own_site(),
+        at=desk.act.occurred_at,
+        by=desk.actor.username,
+        note=desk.payload("note", required=False, default=""),
+        within=timedelta(minutes=desk.payload("within_min", int, required=False, default=90)),
+    )
+    desk.result.update(pickup=pickup.id)

@@ -1,0 +1,232 @@
+"""On the road: custody passes from hand to hand, the courier arrives and departs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from werkzeug.security import check_password_hash
+
+from logistics.domain import access
+from logistics.domain.custody import EventType as E
+from logistics.errors import Conflict, Forbidden, Invalid, NotFound
+from logistics.models import Consignment, Handover, Pickup, Specimen, Stop, User
+from logistics.services import lookup
+from logistics.services.desk import Desk
+from logistics.services.orders import ZONE
+from logistics.services.reasons import known_reason
+
+DEFAULT_TRANSPORT = timedelta(hours=2)
+SEAL_TAIL = 4
+
+
+def hand_over(desk: Desk) -> None:
+    """Custody of one consignment passes; the actor is one side, the other confirms with a PIN or by the seal.
+
+    payload: ``other`` (username, with ``pin``) or ``seal_tail`` (the taker alone at an unattended handover);
+    ``count`` of tubes as confirmed; ``refused`` [{specimen, reason}]; ``box_temp_c`` text; ``reason`` for a
+    deliberate delivery elsewhere. Taker and giver follow from who holds it.
+    """
+    consignment = lookup.consignment(desk)
+    site = desk.site
+    giver, taker, method = _parties(desk, consignment)
+    meaning = _meaning(consignment, taker, site)
+    if meaning == "delivery" and site != consignment.destination_code:
+        raise Conflict(
+            "wrong_destination", field="site", consignment=consignment.number, destination=consignment.destination_code
+        )
+    tubes = lookup.tubes(desk.session, consignment.number)
+    refused = _refuse(desk, consignment, tubes)
+    staying = [tube for tube in tubes if tube.id not in refused]
+    _check_count(desk, len(staying))
+    signature = {
+        "handover": desk.payload("handover_id", required=False, default=desk.act.id),
+        "giver": giver.username if giver else "",
+        "giver_name": giver.name_zh if giver else "",
+        "taker": taker.username,
+        "taker_name": taker.name_zh,
+        "meaning": meaning,
+        "method": method,
+    }
+    temp = desk.payload("box_temp_c", required=False)
+    facts = {
+        **signature,
+        "count": len(staying),
+        "refused": len(refused),
+        "box_temp_c": temp,
+        "box": consignment.box_code,
+    }
+    desk.append_consignment(consignment, E.HANDED_OVER, facts, site=site)
+    for tube in staying:
+        desk.append_specimen(tube, E.HANDED_OVER, {**signature, "consignment": consignment.number}, site=site)
+    _after(desk, consignment, meaning)
+    desk.session.add(
+        Handover(
+            id=signature["handover"],
+            consignment_number=consignment.number,
+            site_code=site,
+            giver=signature["giver"],
+            giver_name=signature["giver_name"],
+            taker=taker.username,
+            taker_name=taker.name_zh,
+            method=method,
+            meaning=meaning,
+            occurred_at=desk.act.occurred_at,
+            tube_count=len(staying),
+            refused_count=len(refused),
+            box_temp_c=_number(temp),
+        )
+    )
+    desk.result.update(
+        consignment=consignment.number, state=consignment.state, count=len(staying), refused=len(refused),
+        meaning=meaning, taker=taker.username,
+    )  # fmt: skip
+
+
+def _parties(desk: Desk, consignment: Consignment) -> tuple[User | None, User, str]:
+    """(giver, taker, method). The one who holds it gives; at a site that is whoever of the site signs."""
+    other, method = _other_party(desk, consignment)
+    if consignment.holder == desk.actor.username:
+        if other is None:
+            raise Invalid("other_party_missing", field="other")
+        return desk.actor, other, method
+    if consignment.holder is not None and (other is None or other.username != consignment.holder):
+        raise Conflict("not_the_holder", field="other", consignment=consignment.number)
+    if desk.actor.role not in {access.COURIER, access.RECEIVER}:
+        if other is None:
+            raise Invalid("other_party_missing", field="other")
+        return desk.actor, other, method
+    return other, desk.actor, method
+
+
+def _other_party(desk: Desk, consignment: Consignment) -> tuple[User | None, str]:
+    username = desk.payload("other", required=False)
+    if username is None:
+        tail = desk.payload("seal_tail")
+        if not consignment.seal_number or tail.upper() != consignment.seal_number[-SEAL_TAIL:].upper():
+            raise Forbidden("seal_tail_wrong", field="seal_tail")
+        return None, "seal"
+    other = desk.session.scalars(select(User).where(User.username == username, User.active)).first()
+    if other is None:
+        raise NotFound("user_unknown", field="other")
+    if other.id == desk.actor.id:
+        raise Invalid("two_people_needed", field="other")
+    if not other.pin_hash or not check_password_hash(other.pin_hash, desk.payload("pin")):
+        raise Forbidden("pin_wrong", field="pin")
+    return other, "pin"
+
+
+def _meaning(consignment: Consignment, taker: User, site: str) -> str:
+    if consignment.holder is None:
+        return "pickup"
+    return "transfer" if taker.role == access.COURIER else "delivery"
+
+
+def _refuse(desk: Desk, consignment: Consignment, tubes: list[Specimen]) -> set[int]:
+    """Tubes that the taker does not take along, each with a coded reason: they stay at the site, unpacked."""
+    refused: set[int] = set()
+    by_accession = {tube.accession: tube for tube in tubes}
+    for entry in desk.payload("refused", list, required=False, default=[]):
+        tube = by_accession.get(str(entry.get("specimen", "")))
+        if tube is None:
+            raise Invalid("specimen_not_in_consignment", field="refused", specimen=str(entry.get("specimen", ""))[:40])
+        reason = known_reason(desk.session, str(entry.get("reason", "")), field="refused")
+        if consignment.state != "sealed":
+            raise Conflict("refuse_only_at_pickup", field="refused")
+        desk.append_specimen(
+            tube,
+            E.UNPACKED,
+            {"consignment": consignment.number, "box": consignment.box_code, "refused": True, "reason": reason.code},
+        )
+        refused.add(tube.id)
+    return refused
+
+
+def _check_count(desk: Desk, expected: int) -> None:
+    counted = desk.payload("count", int)
+    if counted != expected:
+        raise Conflict("handover_count_differs", field="count", counted=counted, expected=expected)
+
+
+def _after(desk: Desk, consignment: Consignment, meaning: str) -> None:
+    if meaning == "pickup":
+        planned = planned_delivery(desk, consignment)
+        consignment.expected_at = planned or desk.act.occurred_at + DEFAULT_TRANSPORT
+        query = select(Pickup).where(
+            Pickup.site_code == consignment.origin_code,
+            Pickup.state.in_(("open", "planned")),
+            Pickup.day == desk.act.occurred_at.astimezone(ZONE).date().isoformat(),
+        )
+        for pickup in desk.session.scalars(query):
+            pickup.state = "done"
+
+
+def planned_delivery(desk: Desk, consignment: Consignment) -> datetime | None:
+    """When the published plan has the taker at the consignment's destination next."""
+    return desk.session.scalars(
+        select(Stop.arrive_at)
+        .where(
+            Stop.courier == desk.actor.username,
+            Stop.site_code == consignment.destination_code,
+            Stop.state == "planned",
+            Stop.arrive_at > desk.act.occurred_at,
+        )
+        .order_by(Stop.arrive_at)
+    ).first()
+
+
+def arrive(desk: Desk) -> None:
+    """The courier is at a site: the stop is marked, and whatever he carries for this site has arrived."""
+    site = desk.site
+    carried = lookup.locked(
+        desk.session,
+        select(Consignment).where(
+            Consignment.holder == desk.actor.username,
+            Consignment.destination_code == site,
+            Consignment.state == "in_transit",
+        ),
+    )
+    for consignment in carried:
+        desk.append_consignment(consignment, E.ARRIVED, {"box": consignment.box_code}, site=site)
+        for tube in lookup.tubes(desk.session, consignment.number):
+            desk.append_specimen(tube, E.ARRIVED, {"consignment": consignment.number}, site=site)
+    stop = _stop(desk, site, ("planned",))
+    if stop is not None:
+        stop.state, stop.actual_arrive_at = "arrived", desk.act.occurred_at
+    desk.result.update(
+        site=site, stop=stop.id if stop else None, arrived=[consignment.number for consignment in carried]
+    )
+
+
+def depart(desk: Desk) -> None:
+    """The courier leaves a site."""
+    site = desk.site
+    stop = _stop(desk, site, ("arrived", "planned"))
+    if stop is not None:
+        stop.state, stop.actual_depart_at = "done", desk.act.occurred_at
+        stop.actual_arrive_at = stop.actual_arrive_at or desk.act.occurred_at
+    desk.result.update(site=site, stop=stop.id if stop else None)
+
+
+def _stop(desk: Desk, site: str, states: tuple[str, ...]) -> Stop | None:
+    """The stop that the act names, else the courier's next one at this site today."""
+    wanted = desk.act.subject.get("stop")
+    query = select(Stop).where(Stop.courier == desk.actor.username, Stop.site_code == site)
+    if wanted is not None:
+        found = desk.session.scalars(query.where(Stop.id == wanted)).first()
+        if found is None:
+            raise NotFound("stop_unknown", field="stop")
+        return found
+    near = timedelta(hours=14)
+    at = desk.act.occurred_at
+    query = query.where(Stop.state.in_(states), Stop.arrive_at.between(at - near, at + near))
+    return desk.session.scalars(query.order_by(Stop.position)).first()
+
+
+def _number(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise Invalid("field_malformed", field="box_temp_c") from None

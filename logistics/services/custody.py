@@ -1,0 +1,94 @@
+"""Recording acts: idempotent by UUID for ever, each on its own, refusals and late conflicts kept.
+
+    answers = custody.record(session, acts, actor=user, scope=scope, now=clock.now())
+
+The act's row is claimed first, so that two posts of one act at the same time make one event: the second waits
+for the first and then gets its answer. Work happens inside a savepoint: what is refused leaves no trace but
+the refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from logistics.db import insert_ignoring, next_number
+from logistics.domain.access import Scope
+from logistics.domain.acts import Act, Answer, Status, digest
+from logistics.errors import Conflict, Invalid, LabrelayError, NotFound
+from logistics.models import Act as ActRow
+from logistics.models import User
+from logistics.services.acts import HANDLERS
+from logistics.services.desk import Desk
+
+FUTURE_TOLERANCE = timedelta(minutes=5)
+BOARD = "board"  # counter that wakes live pages
+
+
+def record(session: Session, acts: Iterable[Act], *, actor: User, scope: Scope, now: datetime) -> list[Answer]:
+    """Record acts one after the other; each stands alone. Returns their answers in the same order."""
+    answers = [_record_one(session, act, actor, scope, now) for act in acts]
+    if any(answer.status is Status.DONE for answer in answers):
+        next_number(session, BOARD)
+    return answers
+
+
+def _record_one(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
+    text = act.kept_text()
+    claimed = insert_ignoring(
+        session,
+        ActRow.__table__,
+        {
+            "id": act.id,
+            "type": act.type,
+            "body_sha256": digest(f"{actor.username}\n{text}"),
+            "body": text,
+            "username": actor.username,
+            "device": act.device,
+            "seq": act.seq,
+            "occurred_at": act.occurred_at,
+            "recorded_at": now,
+            "status": Status.REFUSED.value,
+            "answer": "{}",
+        },
+    )
+    if not claimed:
+        return _repeat(session, act, f"{actor.username}\n{text}")
+    answer = _work(session, act, actor, scope, now)
+    session.execute(
+        update(ActRow).where(ActRow.id == act.id).values(status=answer.status.value, answer=answer.to_text())
+    )
+    return answer
+
+
+def _repeat(session: Session, act: Act, text: str) -> Answer:
+    known = session.get_one(ActRow, act.id, populate_existing=True)
+    if known.body_sha256 != digest(text):
+        return Answer(act.id, Status.REFUSED, "act_id_reused", field="id")
+    return Answer.from_text(act.id, known.answer).repeated()
+
+
+def _work(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
+    try:
+        with session.begin_nested():
+            desk = Desk(session, act, actor, scope, now)
+            handler = handler_of(act.type)
+            if act.occurred_at > now + FUTURE_TOLERANCE:
+                raise Invalid("act_in_future", field="occurred_at")
+            handler(desk)
+            session.flush()
+            return Answer(act.id, Status.DONE, "done", result=desk.result)
+    except LabrelayError as error:
+        late = act.offline and isinstance(error, (Conflict, NotFound))
+        status = Status.REVIEW if late else Status.REFUSED
+        return Answer(act.id, status, error.code, error.params, error.field)
+
+
+def handler_of(act_type: str) -> Callable[[Desk], None]:
+    handler = HANDLERS.get(act_type)
+    if handler is None:
+        raise Invalid("act_type_unknown", field="type", type=act_type[:40])
+    return handler

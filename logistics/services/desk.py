@@ -1,0 +1,199 @@
+"""The desk an act is worked at: session, actor, scope and time, and the two ways to write into the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from logistics.domain import custody, projection, transitions
+from logistics.domain.access import Scope
+from logistics.domain.acts import Act
+from logistics.domain.custody import Event, EventType
+from logistics.errors import Invalid, NotFound
+from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Specimen, User
+
+SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
+CONSIGNMENT_COLUMNS = tuple(f.name for f in fields(projection.ConsignmentProjection))
+
+
+@dataclass
+class Desk:
+    """One act being worked on. ``now`` is the server's time (recorded_at)."""
+
+    session: Session
+    act: Act
+    actor: User
+    scope: Scope
+    now: datetime
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def site(self) -> str:
+        """Where the act happened: as sent, else the actor's own site. Raises Invalid when neither is known."""
+        code = self.act.site or self.actor.site_code
+        if code is None:
+            raise Invalid("site_missing", field="site")
+        return code
+
+    def own_site(self) -> str:
+        """The site of the act, which must be one the actor may act for."""
+        code = self.site
+        if not self.scope.covers(code):
+            raise NotFound("site_unknown", field="site", site=code)
+        return code
+
+    def payload(self, key: str, kind: type = str, *, required: bool = True, default: Any = None) -> Any:
+        """A field of the payload, checked for its type. Raises Invalid naming the field."""
+        value = self.act.payload.get(key)
+        if value is None or value == "":
+            if required:
+                raise Invalid("field_missing", field=key)
+            return default
+        if (kind is int and isinstance(value, bool)) or not isinstance(value, kind):
+            raise Invalid("field_malformed", field=key)
+        return value
+
+    def append_specimen(
+        self,
+        specimen: Specimen,
+        event_type: EventType,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        site: str | None = None,
+    ) -> Event:
+        """Check the transition, append the event to the tube's stream and write its columns and manifest line."""
+        before = specimen_projection(specimen)
+        state = transitions.next_state(before.state, event_type, self.actor.role, before, subject=specimen.accession)
+        event = self._event(custody.specimen_stream(specimen.id), specimen.stream_seq, event_type, payload, site)
+        specimen.stream_seq, specimen.stream_head = event.seq, self._store(event, specimen.stream_head)
+        write_specimen(specimen, projection.project_specimen(before, event, state))
+        write_line(self.session, specimen.id, projection.project_line(before, event))
+        return event
+
+    def append_consignment(
+        self,
+        consignment: Consignment,
+        event_type: EventType,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        site: str | None = None,
+    ) -> Event:
+        """The same for a consignment and its box."""
+        before = consignment_projection(consignment)
+        state = transitions.next_consignment_state(
+            before.state, event_type, self.actor.role, subject=consignment.number
+        )
+        stream = custody.consignment_stream(consignment.number)
+        event = self._event(stream, consignment.stream_seq, event_type, payload, site)
+        consignment.stream_seq, consignment.stream_head = event.seq, self._store(event, consignment.stream_head)
+        write_consignment(consignment, projection.project_consignment(before, event, state))
+        box = self.session.get_one(Box, consignment.box_code)
+        write_box(box, projection.project_box(box_projection(box), event, consignment.number, state))
+        return event
+
+    def _event(
+        self, stream: str, seq: int, event_type: EventType, payload: Mapping[str, Any] | None, site: str | None
+    ) -> Event:
+        act = self.act
+        return Event(
+            stream=stream,
+            seq=seq + 1,
+            type=event_type,
+            act_id=act.id,
+            occurred_at=act.occurred_at,
+            recorded_at=self.now,
+            actor=self.actor.username,
+            actor_name=self.actor.name_zh or self.actor.username,
+            device=act.device,
+            how=act.how,
+            site=site if site is not None else self.act.site or self.actor.site_code,
+            lat=act.lat,
+            lon=act.lon,
+            payload=payload or {},
+        )
+
+    def _store(self, event: Event, head: str) -> str:
+        text = custody.canonical_text(event)
+        previous = head or custody.GENESIS
+        new_head = custody.chain_hash(previous, text)
+        self.session.add(
+            CustodyEvent(
+                stream=event.stream,
+                seq=event.seq,
+                type=event.type.value,
+                act_id=event.act_id,
+                occurred_at=event.occurred_at,
+                recorded_at=event.recorded_at,
+                actor=event.actor,
+                site_code=event.site,
+                body=text,
+                prev_hash=previous,
+                hash=new_head,
+            )
+        )
+        return new_head
+
+
+def specimen_projection(specimen: Specimen) -> projection.SpecimenProjection:
+    if specimen.stream_seq == 0:
+        return projection.SpecimenProjection()
+    return projection.SpecimenProjection(**{name: getattr(specimen, name) for name in SPECIMEN_COLUMNS})
+
+
+def consignment_projection(consignment: Consignment) -> projection.ConsignmentProjection:
+    if consignment.stream_seq == 0:
+        return projection.ConsignmentProjection()
+    return projection.ConsignmentProjection(**{name: getattr(consignment, name) for name in CONSIGNMENT_COLUMNS})
+
+
+def box_projection(box: Box) -> projection.BoxProjection:
+    return projection.BoxProjection(box.location_code, box.holder, box.consignment_number)
+
+
+def write_specimen(specimen: Specimen, after: projection.SpecimenProjection) -> None:
+    _write(specimen, after)
+
+
+def write_consignment(consignment: Consignment, after: projection.ConsignmentProjection) -> None:
+    _write(consignment, after)
+
+
+def write_box(box: Box, after: projection.BoxProjection) -> None:
+    _write(box, after)
+
+
+def _write(row: object, after: Any) -> None:
+    for name, value in asdict(after).items():
+        if getattr(row, name) != value:
+            setattr(row, name, value)
+
+
+def write_line(session: Session, specimen_id: int, change: projection.LineChange | None) -> None:
+    """Bring the tube's line on the manifest up to date."""
+    if change is None:
+        return
+    line = session.get(ConsignmentLine, (change.consignment, specimen_id))
+    if change.outcome is None:
+        if line is not None:
+            session.delete(line)
+            session.flush()
+            _count(session, change.consignment, -1)
+        return
+    if line is None:
+        position = _count(session, change.consignment, +1)
+        line = ConsignmentLine(consignment_number=change.consignment, specimen_id=specimen_id, position=position)
+        session.add(line)
+    line.outcome = change.outcome
+    line.condition = change.condition
+    line.checked_by = change.checked_by
+    line.checked_at = change.checked_at
+
+
+def _count(session: Session, number: str, step: int) -> int:
+    consignment = session.get_one(Consignment, number)
+    consignment.tube_count += step
+    return consignment.tube_count

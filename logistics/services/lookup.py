@@ -1,0 +1,119 @@
+"""Finding the tube, box or consignment that a label names, within what the actor may see, locked for writing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from logistics.domain.transitions import FINAL, State
+from logistics.errors import Conflict, Invalid, NotFound
+from logistics.models import Box, Consignment, ConsignmentLine, Specimen
+from logistics.services.desk import Desk
+
+Row = TypeVar("Row")
+GONE = FINAL | {State.REJECTED, State.LOST}
+
+
+def specimen(desk: Desk, *, key: str = "specimen", in_consignment: str | None = None) -> Specimen:
+    """The tube the act is about: by ``specimen_id``, or by accession number with the issuing site when it is known.
+
+    Raises NotFound('specimen_unknown'), or Conflict('specimen_ambiguous') with the choices when one number
+    stands for several living tubes.
+    """
+    subject = desk.act.subject
+    if subject.get("specimen_id") is not None:
+        found = locked(desk.session, select(Specimen).where(Specimen.id == subject["specimen_id"]))
+        if not found or not may_see(desk, found[0]):
+            raise NotFound("specimen_unknown", field="specimen", specimen=subject["specimen_id"])
+        return found[0]
+    accession = text(subject.get(key), field="specimen")
+    return by_accession(desk, accession, issuing_site=subject.get("issuing_site"), in_consignment=in_consignment)
+
+
+def by_accession(
+    desk: Desk, accession: str, *, issuing_site: str | None = None, in_consignment: str | None = None
+) -> Specimen:
+    query = select(Specimen).where(Specimen.accession == accession)
+    if issuing_site:
+        query = query.where(Specimen.issuing_site_code == issuing_site)
+    seen = [one for one in locked(desk.session, query.order_by(Specimen.id)) if may_see(desk, one)]
+    if not seen:
+        raise NotFound("specimen_unknown", field="specimen", specimen=accession)
+    return _the_one(desk, seen, in_consignment)
+
+
+def _the_one(desk: Desk, candidates: Sequence[Specimen], in_consignment: str | None) -> Specimen:
+    """The likeliest of several tubes with one number: on this manifest, else alive, else asks."""
+    if len(candidates) == 1:
+        return candidates[0]
+    if in_consignment:
+        lines = select(ConsignmentLine.specimen_id).where(ConsignmentLine.consignment_number == in_consignment)
+        on_it = set(desk.session.scalars(lines))
+        listed = [one for one in candidates if one.id in on_it]
+        if len(listed) == 1:
+            return listed[0]
+    alive = [one for one in candidates if one.state not in GONE]
+    if len(alive) == 1:
+        return alive[0]
+    choices = [
+        {"id": one.id, "site": one.issuing_site_code, "registered_on": one.registered_on, "state": one.state}
+        for one in alive or candidates
+    ]
+    raise Conflict("specimen_ambiguous", field="specimen", specimen=candidates[0].accession, choices=choices)
+
+
+def may_see(desk: Desk, one: Specimen) -> bool:
+    return one.holder == desk.actor.username or desk.scope.covers(
+        one.collecting_site_code, one.destination_code, one.location_code
+    )
+
+
+def box(desk: Desk, *, key: str = "box") -> Box:
+    """The transport box named by the act. Raises NotFound('box_unknown')."""
+    code = text(desk.act.subject.get(key), field="box")
+    found = locked(desk.session, select(Box).where(Box.code == code))
+    if not found or not found[0].active:
+        raise NotFound("box_unknown", field="box", box=code)
+    return found[0]
+
+
+def consignment(desk: Desk, number: str | None = None) -> Consignment:
+    """The consignment named by the act: by its number, or by the box it travels in."""
+    subject = desk.act.subject
+    if number is None and not subject.get("consignment") and subject.get("box"):
+        number = box(desk).consignment_number
+        if number is None:
+            raise NotFound("box_empty", field="box", box=subject["box"])
+    wanted = number or text(subject.get("consignment"), field="consignment")
+    found = locked(desk.session, select(Consignment).where(Consignment.number == wanted))
+    if not found or not may_see_consignment(desk, found[0]):
+        raise NotFound("consignment_unknown", field="consignment", consignment=wanted)
+    return found[0]
+
+
+def may_see_consignment(desk: Desk, one: Consignment) -> bool:
+    return one.holder == desk.actor.username or desk.scope.covers(
+        one.origin_code, one.destination_code, one.location_code
+    )
+
+
+def tubes(session: Session, number: str) -> list[Specimen]:
+    """The tubes that travel in a consignment now, locked, in id order (so that two acts never wait crosswise)."""
+    query = select(Specimen).where(Specimen.consignment_number == number).order_by(Specimen.id)
+    return list(locked(session, query))
+
+
+def locked(session: Session, query: Select[Row]) -> Sequence[Row]:
+    """Rows as they stand in the database now, held until the transaction ends (SQLite: its one write lock)."""
+    return session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
+
+
+def text(value: object, *, field: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Invalid("field_missing", field=field)
+    if len(value) > 64:
+        raise Invalid("field_malformed", field=field)
+    return value.strip()

@@ -1,0 +1,155 @@
+"""POST /api/v1/acts: the one door through which custody changes. Format: docs/formats/acts.md."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from flask import Blueprint, Response, jsonify, request
+from flask_login import current_user
+
+from logistics import clock
+from logistics.db import transaction
+from logistics.domain.acts import HOWS, Act, Answer
+from logistics.errors import Invalid, LabrelayError
+from logistics.models import User
+from logistics.services import custody
+from web.access import access
+from web.auth import scope
+from web.messages import sentence
+
+blueprint = Blueprint("acts", __name__, url_prefix="/api/v1")
+MAX_ACTS = 500
+
+
+class Position(msgspec.Struct, forbid_unknown_fields=True):
+    """WGS-84 degrees."""
+
+    lat: float
+    lon: float
+    accuracy_m: float | None = None
+
+
+class ActIn(msgspec.Struct, forbid_unknown_fields=True):
+    """One act as sent."""
+
+    id: str
+    type: str
+    occurred_at: str
+    subject: dict[str, Any] = {}
+    payload: dict[str, Any] = {}
+    device: str = ""
+    seq: int | None = None
+    how: str = "typed"
+    site: str | None = None
+    position: Position | None = None
+    offline: bool = False
+
+
+class Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    """The body: the acts are checked one by one, so that a bad one does not take the others with it."""
+
+    acts: list[msgspec.Raw]
+
+
+@blueprint.post("/acts")
+@access("collector", "courier", "dispatcher", "receiver", "manager")
+def post_acts() -> Response:
+    """Record acts. Always answers per act, in the order they were sent."""
+    try:
+        envelope = msgspec.json.decode(request.get_data(), type=Envelope)
+    except msgspec.ValidationError as error:
+        raise Invalid("acts_malformed", field="acts", detail=str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Invalid("json_malformed", field="acts") from None
+    if len(envelope.acts) > MAX_ACTS:
+        raise Invalid("too_many_acts", field="acts", limit=MAX_ACTS)
+    answers = record([read(raw) for raw in envelope.acts])
+    return jsonify({"answers": answers})
+
+
+def record(entries: list[Act | dict[str, Any]]) -> list[dict[str, Any]]:
+    """Record what could be read, in order; what could not already is its own answer."""
+    acts = [entry for entry in entries if isinstance(entry, Act)]
+    with transaction() as session:
+        actor = session.get_one(User, current_user.id)
+        answers = iter(custody.record(session, acts, actor=actor, scope=scope(), now=clock.now()))
+    return [rendered(next(answers)) if isinstance(entry, Act) else entry for entry in entries]
+
+
+def read(raw: msgspec.Raw) -> Act | dict[str, Any]:
+    """An act, or the refusal of one that cannot be read."""
+    act_id = ""
+    try:
+        sent = msgspec.json.decode(raw, type=ActIn)
+        act_id = sent.id
+        return to_act(sent)
+    except msgspec.ValidationError as error:
+        return refusal(act_id or _id_of(raw), Invalid("act_malformed", field="acts", detail=str(error)))
+    except LabrelayError as error:
+        return refusal(act_id, error)
+
+
+def to_act(sent: ActIn) -> Act:
+    try:
+        act_id = str(UUID(sent.id))
+    except ValueError:
+        raise Invalid("act_id_malformed", field="id") from None
+    if sent.how not in HOWS:
+        raise Invalid("field_malformed", field="how")
+    position = sent.position
+    if position and not (-90 <= position.lat <= 90 and -180 <= position.lon <= 180):
+        raise Invalid("field_malformed", field="position")
+    return Act(
+        id=act_id,
+        type=sent.type,
+        occurred_at=clock.parse_instant(sent.occurred_at),
+        subject=sent.subject,
+        payload=sent.payload,
+        device=sent.device[:64],
+        seq=sent.seq,
+        how=sent.how,
+        site=sent.site,
+        lat=degrees(position.lat) if position else None,
+        lon=degrees(position.lon) if position else None,
+        offline=sent.offline,
+    )
+
+
+def degrees(value: float) -> str:
+    """Five decimals (about a metre) as text: the log holds no floats."""
+    return str(Decimal(repr(value)).quantize(Decimal("0.00001")))
+
+
+def _id_of(raw: msgspec.Raw) -> str:
+    try:
+        value = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return ""
+    return str(value.get("id", ""))[:64] if isinstance(value, dict) else ""
+
+
+def refusal(act_id: str, error: LabrelayError) -> dict[str, Any]:
+    return {
+        "id": act_id,
+        "status": "refused",
+        "code": error.code,
+        "sentence": sentence(error.code, error.params),
+        "field": error.field,
+        "params": error.params,
+        "result": {},
+    }
+
+
+def rendered(answer: Answer) -> dict[str, Any]:
+    return {
+        "id": answer.id,
+        "status": answer.status.value,
+        "code": answer.code,
+        "sentence": sentence(answer.code, answer.params),
+        "field": answer.field,
+        "params": dict(answer.params),
+        "result": dict(answer.result),
+    }
