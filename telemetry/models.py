@@ -98,10 +98,20 @@ class ExcursionRow(Base):
 
     __tablename__ = "excursion"
     __table_args__ = (
-        Index("uq_excursion_key", "device_code", "probe", "rule_code", "start_at", "box_code", unique=True),
+        Index(
+            "uq_excursion_standing",
+            "device_code", "probe", "rule_code", "start_at", "box_code",
+            unique=True,
+            sqlite_where=text("state <> 'withdrawn'"),
+            postgresql_where=text("state <> 'withdrawn'"),
+        ),
         Index("ix_excursion_box_start", "box_code", "start_at"),
-        Index("ix_excursion_open", "device_code", "probe", sqlite_where=text("end_at IS NULL"),
-              postgresql_where=text("end_at IS NULL")),
+        Index(
+            "ix_excursion_open",
+            "device_code", "probe",
+            sqlite_where=text("end_at IS NULL"),
+            postgresql_where=text("end_at IS NULL"),
+        ),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)  # a logger whose clock was never set says 1970 or 2000
 FUTURE_TOLERANCE = timedelta(minutes=5)
 LOWEST_TEMP_C = -100.0
 HIGHEST_TEMP_C = 80.0
@@ -35,6 +36,7 @@ class DeadReason(StrEnum):
     PROBE_POWER_ON = "probe_power_on"
     NOT_FINITE = "not_finite"
     OUT_OF_RANGE = "out_of_range"
+    NOT_STORABLE = "not_storable"
 
 
 class QuarantineReason(StrEnum):
@@ -105,6 +107,6 @@ def time_fault(at: datetime, *, now: datetime, commissioned_at: datetime | None)
     """Whether the logger's clock can be right; None when it can."""
     if at > now + FUTURE_TOLERANCE:
         return QuarantineReason.IN_FUTURE
-    if commissioned_at is not None and at < commissioned_at:
+    if at < (commissioned_at or EARLIEST):
         return QuarantineReason.BEFORE_COMMISSIONING
     return None

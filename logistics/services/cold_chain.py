@@ -1,0 +1,186 @@
+"""What excursions and silences mean for tubes: who is told, and how long each tube can still be used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from logistics.domain.cold_chain import ExcursionFact, SilenceFact, Stay, stays
+from logistics.domain.custody import read_text, specimen_stream
+from logistics.domain.stability import Exposure
+from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
+from logistics.services import alerts
+from logistics.services.stability import apply_exposure
+
+# Less than this outside or without data asks nobody, but is charged: a lid opening, a lift.
+TOLERANCE = timedelta(minutes=20)
+
+
+def excursion_changed(session: Session, fact: ExcursionFact, *, now: datetime) -> Alert | None:
+    """Tell the laboratories whose tubes were in the box: one incident per box and consignment.
+
+    A box without tubes raises nothing; a tube packed later into a box that is still too warm does, when the
+    sweep hands the open excursion over again.
+    """
+    return _tell(session, fact, exposed_tubes(session, fact.box_code, fact.start, fact.end), now)
+
+
+def tubes_joined(session: Session, fact: ExcursionFact, *, now: datetime) -> Alert | None:
+    """Hand an excursion over again because time passed: only tubes that no alert knows yet count."""
+    if fact.withdrawn:
+        return None
+    news: dict[Consignment, list[int]] = {}
+    for consignment, tubes in exposed_tubes(session, fact.box_code, fact.start, fact.end).items():
+        known = session.scalars(select(Alert).where(Alert.incident_key == _key(fact, consignment))).first()
+        if known is None or not set(tubes) <= set(known.specimen_ids):
+            news[consignment] = tubes
+    return _tell(session, fact, news, now)
+
+
+def _key(fact: ExcursionFact, consignment: Consignment) -> str:
+    return f"excursion:{fact.box_code}:{consignment.number}"
+
+
+def _tell(
+    session: Session, fact: ExcursionFact, exposed: Mapping[Consignment, list[int]], now: datetime
+) -> Alert | None:
+    raised: Alert | None = None
+    for consignment, tubes in exposed.items():
+        key = _key(fact, consignment)
+        if fact.withdrawn:
+            if not fact.box_open:
+                alerts.end_alert(session, key, now=now, params={"withdrawn": True})
+            continue
+        known = session.scalars(select(Alert).where(Alert.incident_key == key)).first()
+        if not fact.box_open and known is not None and set(tubes) <= set(known.specimen_ids):
+            alerts.end_alert(session, key, now=now, params=fact.params())
+            continue
+        raised = alerts.raise_alert(
+            session,
+            kind="excursion",
+            severity=fact.severity,
+            site_code=consignment.destination_code,
+            origin_code=consignment.origin_code,
+            box_code=fact.box_code,
+            consignment_number=consignment.number,
+            incident_key=key,
+            params={**fact.params(), "consignment": consignment.number, "tubes": len(tubes)},
+            specimen_ids=tubes,
+            occurred_at=fact.start,
+            now=now,
+        )
+        if not fact.box_open:  # learned late, already over: told once, and ended
+            alerts.end_alert(session, key, now=now, params=fact.params())
+    return raised
+
+
+def silence_changed(session: Session, fact: SilenceFact, *, now: datetime) -> list[Alert]:
+    """Tell the laboratories whose tubes travel unwatched; one alert for each laboratory and silence."""
+    prefix = f"silence:{fact.source}:"
+    if fact.ended:
+        for key in session.scalars(
+            select(Alert.incident_key).where(Alert.incident_key.startswith(prefix), Alert.state == "open")
+        ).all():
+            alerts.end_alert(session, key, now=now)
+        return []
+    raised = []
+    by_site: dict[str, list[tuple[Box, Consignment]]] = defaultdict(list)
+    for box in session.scalars(select(Box).where(Box.code.in_(fact.box_codes)).order_by(Box.code)):
+        consignment = session.get(Consignment, box.consignment_number) if box.consignment_number else None
+        if consignment is not None and consignment.tube_count > 0:
+            by_site[consignment.destination_code].append((box, consignment))
+    for site_code, carried in sorted(by_site.items()):
+        boxes = [box.code for box, _ in carried]
+        single = carried[0][1] if len(carried) == 1 else None
+        raised.append(
+            alerts.raise_alert(
+                session,
+                kind="silence",
+                severity="warning",
+                site_code=site_code,
+                origin_code=single.origin_code if single else None,
+                box_code=boxes[0] if len(boxes) == 1 else None,
+                consignment_number=single.number if single else None,
+                incident_key=f"{prefix}{fact.since.isoformat()}:{site_code}",
+                params={
+                    "device": fact.source,
+                    "box": ", ".join(boxes),
+                    "boxes": len(boxes),
+                    "since": fact.since.isoformat(),
+                    "tubes": sum(consignment.tube_count for _, consignment in carried),
+                },
+                specimen_ids=sorted(session.scalars(select(Specimen.id).where(Specimen.box_code.in_(boxes))).all()),
+                occurred_at=fact.since,
+                now=now,
+            )
+        )
+    return raised
+
+
+def exposed_tubes(
+    session: Session, box_code: str, start: datetime, end: datetime | None
+) -> dict[Consignment, list[int]]:
+    """The tubes that were in the box at some instant of start … end, by the consignment that carried them."""
+    carried = select(Consignment).where(
+        Consignment.box_code == box_code,
+        or_(Consignment.closed_at.is_(None), Consignment.closed_at >= start),
+    )
+    if end is not None:
+        carried = carried.where(Consignment.opened_at <= end)
+    found: dict[Consignment, list[int]] = {}
+    for consignment in session.scalars(carried.order_by(Consignment.opened_at)).all():
+        lines = select(ConsignmentLine.specimen_id).where(ConsignmentLine.consignment_number == consignment.number)
+        inside = [
+            specimen_id
+            for specimen_id, times in boxed_times(session, session.scalars(lines).all()).items()
+            if any(stay.box_code == box_code and stay.overlaps(start, end) for stay in times)
+        ]
+        if inside:
+            found[consignment] = sorted(inside)
+    return found
+
+
+def boxed_times(session: Session, specimen_ids: Iterable[int]) -> dict[int, list[Stay]]:
+    """When each tube was in which box, read from its custody log."""
+    by_stream = {specimen_stream(specimen_id): specimen_id for specimen_id in specimen_ids}
+    if not by_stream:
+        return {}
+    rows = session.execute(
+        select(CustodyEvent.stream, CustodyEvent.body)
+        .where(CustodyEvent.stream.in_(by_stream))
+        .order_by(CustodyEvent.stream, CustodyEvent.seq)
+    ).all()
+    events = defaultdict(list)
+    for stream, body in rows:
+        events[by_stream[stream]].append(read_text(body))
+    return {specimen_id: stays(events[specimen_id]) for specimen_id in by_stream.values()}
+
+
+def refresh_use_by(
+    session: Session,
+    specimen_ids: Sequence[int],
+    exposures: Mapping[int, Exposure],
+    *,
+    now: datetime,
+    temps_c: Mapping[int, float] | None = None,
+) -> int:
+    """Write use-by and verdict of tubes from their exposures up to ``now``. Returns how many changed.
+
+    ``temps_c``: where each tube is now, as its box logger says; else its class's storage is assumed.
+    """
+    changed = 0
+    tubes = session.scalars(select(Specimen).where(Specimen.id.in_(specimen_ids)).order_by(Specimen.id)).all()
+    for specimen in tubes:
+        exposure = exposures.get(specimen.id)
+        if exposure is None:
+            continue
+        before = (specimen.use_by_at, specimen.use_by_test, specimen.stability)
+        apply_exposure(
+            session, specimen, exposure, at=now, temp_c=(temps_c or {}).get(specimen.id), tolerance=TOLERANCE
+        )
+        changed += before != (specimen.use_by_at, specimen.use_by_test, specimen.stability)
+    return changed

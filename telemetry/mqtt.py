@@ -1,0 +1,270 @@
+"""The ingest process: messages from the broker to the database, acknowledged after their commit.
+
+The network thread only puts messages into a queue; this process's main thread stores them by the batch (500, or
+what came within 100 ms), commits, acknowledges, and publishes receipts. While the database is away it holds the
+batch, acknowledges nothing and tries again; the broker keeps what is behind it. Every message carries the number
+of the connection it came on: an acknowledgement never goes to another connection, where its id means something else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import paho.mqtt.client as paho
+from flask import Flask
+from paho.mqtt.enums import CallbackAPIVersion
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from logistics import clock
+from logistics.db import transaction
+from logistics.errors import Unavailable
+from telemetry import topics
+from telemetry.ingest import BatchResult, Incoming, bury_unstorable, store_batch
+from telemetry.status import Counters, beat
+
+log = logging.getLogger(__name__)
+
+BATCH_MESSAGES = 500
+BATCH_WAIT_S = 0.1
+IN_FLIGHT = 1000
+RETRY_FIRST_S, RETRY_MOST_S = 0.2, 10.0
+BEAT_EVERY_S = 2.0
+KEEPALIVE_S = 30
+# A hole in a device's numbers is asked for this often, then left to the page.
+ASK_AGAIN_S = 30.0
+ASK_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message taken from the broker and not yet acknowledged."""
+
+    connection: int
+    mid: int
+    qos: int
+    incoming: Incoming
+
+
+class Ingest:
+    """One ingest process. ``run`` returns when ``stop`` is set; everything stored by then is acknowledged."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "1",
+        share_group: str | None = None,
+        after_commit: Callable[[BatchResult], None] | None = None,
+    ) -> None:
+        self._address = _Address.of(url)
+        self.name = name
+        self._topic = topics.subscription(share_group)
+        self._after_commit = after_commit
+        self._queue: queue.SimpleQueue[Held] = queue.SimpleQueue()
+        self._connection = 0
+        self._connected = threading.Event()
+        self._asked: dict[tuple[str, int, int], tuple[int, float]] = {}
+        self._next_beat = 0.0
+        self.counters = Counters()
+        self._client = self._make_client()
+
+    def _make_client(self) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"labrelay-ingest-{self.name}",
+            clean_session=False,
+            protocol=paho.MQTTv311,
+            manual_ack=True,
+        )
+        client.max_inflight_messages_set(IN_FLIGHT)
+        client.reconnect_delay_set(min_delay=1, max_delay=30)
+        if self._address.username is not None:
+            client.username_pw_set(self._address.username, self._address.password)
+        if self._address.tls:
+            client.tls_set_context(ssl.create_default_context())
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    # Network thread
+
+    def _on_connect(self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            log.warning("mqtt: refused: %s", reason)
+            return
+        self._connection += 1
+        self._connected.set()
+        client.subscribe(self._topic, qos=1)
+        log.info("mqtt: connected (%d) to %s", self._connection, self._address.shown)
+
+    def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._connected.clear()
+        if reason.is_failure:
+            log.warning("mqtt: connection lost: %s", reason)
+
+    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        topic = message._topic.decode("utf-8", "replace")  # .topic raises for bytes that are no UTF-8
+        incoming = Incoming(topic, bytes(message.payload))
+        self._queue.put(Held(self._connection, message.mid, message.qos, incoming))
+
+    # Main thread
+
+    def run(self, stop: threading.Event) -> None:
+        """Ingest until ``stop``. Needs an application context."""
+        self._client.connect_async(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
+        self._client.loop_start()
+        try:
+            while not stop.is_set():
+                batch = self._next_batch(stop)
+                if batch:
+                    self._store(batch, stop)
+                self._beat()
+        finally:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._connected.clear()
+            self._beat(force=True)
+
+    def _next_batch(self, stop: threading.Event) -> list[Held]:
+        """Waits for a first message, then takes what comes within BATCH_WAIT_S, at most BATCH_MESSAGES."""
+        batch: list[Held] = []
+        until = time.monotonic() + BATCH_WAIT_S
+        while len(batch) < BATCH_MESSAGES and not stop.is_set():
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                batch.append(self._queue.get(timeout=left))
+            except queue.Empty:
+                break
+        return batch
+
+    def _store(self, batch: list[Held], stop: threading.Event) -> None:
+        wait_s = RETRY_FIRST_S
+        while not stop.is_set():
+            try:
+                result = self._commit(batch)
+            except (OperationalError, InterfaceError) as error:
+                self._failing(error)
+                stop.wait(wait_s)
+                wait_s = min(wait_s * 2, RETRY_MOST_S)
+                self._beat()
+                continue
+            except Exception:
+                # A fault in one message must not stop all others: each on its own, the guilty one is kept aside.
+                log.exception("mqtt: a batch of %d cannot be stored; trying its messages one by one", len(batch))
+                if len(batch) == 1:
+                    self._set_aside(batch[0], stop)
+                else:
+                    for held in batch:
+                        self._store([held], stop)
+                return
+            self.counters.failing = False
+            self._acknowledge(batch)
+            self._publish(result)
+            self.counters.add(len(batch), result)
+            if self._after_commit is not None:
+                self._after_commit(result)
+            return
+
+    def _commit(self, batch: list[Held]) -> BatchResult:
+        with transaction() as session:
+            session.expunge_all()
+            return store_batch(session, [held.incoming for held in batch], now=clock.now())
+
+    def _set_aside(self, held: Held, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                with transaction() as session:
+                    session.expunge_all()
+                    bury_unstorable(session, held.incoming, now=clock.now())
+            except DBAPIError as error:
+                self._failing(error)
+                stop.wait(RETRY_FIRST_S)
+            else:
+                self._acknowledge([held])
+                return
+
+    def _failing(self, error: Exception) -> None:
+        if not self.counters.failing:
+            log.error("mqtt: the database does not take readings: %s", type(error).__name__)
+        self.counters.failing = True
+
+    def _acknowledge(self, batch: list[Held]) -> None:
+        for held in batch:
+            if held.qos > 0 and held.connection == self._connection:
+                self._client.ack(held.mid, held.qos)
+
+    def _publish(self, result: BatchResult) -> None:
+        for receipt in result.receipts:
+            self._send(topics.receipt(receipt.device), receipt.body())
+        now = time.monotonic()
+        for request in result.requests:
+            key = (request.device, request.first, request.last)
+            times, last = self._asked.get(key, (0, 0.0))
+            if times < ASK_MOST and (times == 0 or now - last > ASK_AGAIN_S):
+                self._asked[key] = (times + 1, now)
+                self._send(topics.request(request.device), request.body())
+
+    def _send(self, topic: str, body: dict[str, Any]) -> None:
+        with suppress(ValueError):  # a device code that is no topic level
+            self._client.publish(topic, json.dumps(body), qos=1)
+
+    def _beat(self, *, force: bool = False) -> None:
+        """Tell the pages how it goes, in real time; a database that is away cannot be told."""
+        now = time.monotonic()
+        if now < self._next_beat and not force:
+            return
+        self._next_beat = now + BEAT_EVERY_S
+        waiting = self._queue.qsize()
+        with suppress(DBAPIError, Unavailable), transaction() as session:
+            beat(session, self.name, self.counters, connected=self._connected.is_set(), waiting=waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    host: str
+    port: int
+    tls: bool
+    username: str | None
+    password: str | None
+
+    @classmethod
+    def of(cls, url: str) -> _Address:
+        """``mqtt://[user:password@]host[:port]`` or ``mqtts://…``."""
+        parts = urlsplit(url)
+        tls = parts.scheme == "mqtts"
+        return cls(
+            parts.hostname or "127.0.0.1",
+            parts.port or (8883 if tls else 1883),
+            tls,
+            unquote(parts.username) if parts.username else None,
+            unquote(parts.password) if parts.password else None,
+        )
+
+    @property
+    def shown(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def run(
+    app: Flask, url: str, *, share_group: str | None = None, name: str = "1", stop: threading.Event | None = None
+) -> None:
+    """Ingest until ``stop`` is set or the process is interrupted. ``name`` must differ between processes."""
+    stop = stop or threading.Event()
+    with app.app_context():
+        try:
+            Ingest(url, name=name, share_group=share_group).run(stop)
+        except KeyboardInterrupt:
+            log.info("mqtt: stopped")

@@ -1,0 +1,111 @@
+"""What nobody's message brings about: silence, runs ended by it, tubes that joined an excursion, use-by times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from logistics.domain.cold_chain import SilenceFact
+from logistics.domain.transitions import BOXED, State
+from logistics.models import Specimen
+from logistics.services import cold_chain
+from telemetry import queries
+from telemetry.evaluate import bindings, fact, is_open, rederive_binding
+from telemetry.models import Device, DeviceBinding, ExcursionRow
+from telemetry.silence import Watched, group, silent_since
+
+# Tubes whose clock still runs towards a decision.
+UNDER_WAY = frozenset({State.COLLECTED, State.RECEIVED, *BOXED})
+PART = 200
+# A phone may tell of a packed tube this long after; until then ended excursions are matched with tubes again.
+LATE_TUBES = timedelta(hours=6)
+
+
+def silence(session: Session, *, now: datetime) -> int:
+    """Mark loggers that fell silent or speak again and tell logistics. Returns how many are silent."""
+    rows = session.execute(
+        select(Device, DeviceBinding)
+        .join(DeviceBinding, DeviceBinding.device_code == Device.code)
+        .where(Device.active, DeviceBinding.bound_to.is_(None))
+        .order_by(Device.code, DeviceBinding.probe)
+    ).all()
+    devices: dict[str, Device] = {}
+    boxes: dict[str, list[str]] = {}
+    since: dict[str, datetime] = {}
+    for device, binding in rows:
+        devices[device.code] = device
+        boxes.setdefault(device.code, []).append(binding.box_code)
+        since[device.code] = min(since.get(device.code, binding.bound_from), binding.bound_from)
+    watched = [_watched(device, since[code]) for code, device in devices.items()]
+    silent = {logger.device: silent_since(logger, now=now) for logger in watched}
+    for code, began in silent.items():
+        if devices[code].silent_since != began:
+            devices[code].silent_since = began
+    spoken = [code for code, began in silent.items() if began is None and devices[code].silence_alerted]
+    for code in spoken:
+        _speaks_again(session, devices, code, now)
+    for found in group(watched, now=now):
+        codes = tuple(sorted({box for code in found.devices for box in boxes[code]}))
+        for code in found.devices:
+            devices[code].silence_alerted = True
+        cold_chain.silence_changed(session, SilenceFact(found.devices, codes, found.gateway, found.since), now=now)
+    return sum(1 for began in silent.values() if began is not None)
+
+
+def _watched(device: Device, bound_from: datetime) -> Watched:
+    since = max(device.commissioned_at or bound_from, bound_from)
+    last_at = device.last_reading_at
+    if last_at is not None and last_at < since:
+        last_at = None  # what it said before it was in this box is not about this box
+    return Watched(device.code, timedelta(seconds=device.interval_s), last_at, since, device.gateway)
+
+
+def _speaks_again(session: Session, devices: dict[str, Device], code: str, now: datetime) -> None:
+    device = devices[code]
+    device.silence_alerted = False
+    cold_chain.silence_changed(session, SilenceFact((code,), (), None, now, ended=True), now=now)
+    others = [other for other in devices.values() if other.gateway == device.gateway and other.silent_since]
+    if device.gateway is not None and not others:
+        cold_chain.silence_changed(session, SilenceFact((code,), (), device.gateway, now, ended=True), now=now)
+
+
+def open_runs(session: Session, *, now: datetime) -> int:
+    """End runs whose logger fell silent, and tell logistics of tubes that joined since. Returns how many are open."""
+    recent = session.scalars(
+        select(ExcursionRow)
+        .where(
+            ExcursionRow.state != "withdrawn",
+            or_(ExcursionRow.end_at.is_(None), ExcursionRow.end_at >= now - LATE_TUBES),
+        )
+        .order_by(ExcursionRow.device_code, ExcursionRow.start_at)
+    ).all()
+    for row in recent:
+        if row.end_at is None and now - row.last_at > timedelta(seconds=row.profile["silence_after_s"]):
+            for bound in bindings(session, [row.device_code], row.start_at):
+                if (bound.probe, bound.box_code) == (row.probe, row.box_code):
+                    rederive_binding(session, bound, row.start_at, now=now)
+        cold_chain.tubes_joined(session, fact(row, is_open(session, row.box_code)), now=now)
+    return sum(1 for row in recent if row.end_at is None)
+
+
+def parts_under_way(session: Session) -> list[list[int]]:
+    """Ids of the tubes whose use-by time moves, in parts that make short transactions."""
+    ids = session.scalars(
+        select(Specimen.id)
+        .where(Specimen.state.in_(sorted(UNDER_WAY)), Specimen.collected_at.is_not(None))
+        .order_by(Specimen.box_code, Specimen.id)
+    ).all()
+    return [list(ids[begin : begin + PART]) for begin in range(0, len(ids), PART)]
+
+
+def use_by(session: Session, specimen_ids: Sequence[int], *, now: datetime) -> int:
+    """Write the use-by time and verdict of these tubes from where they have been. Returns how many changed."""
+    rows = session.execute(
+        select(Specimen.id, Specimen.collected_at, Specimen.temp_class).where(Specimen.id.in_(specimen_ids))
+    ).all()
+    collected = {row.id: (row.collected_at, row.temp_class) for row in rows if row.collected_at is not None}
+    exposures, temps_c = queries.exposures(session, collected, now=now)
+    return cold_chain.refresh_use_by(session, sorted(collected), exposures, now=now, temps_c=temps_c)
