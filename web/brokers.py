@@ -51,19 +51,26 @@ autosave_on_changes true
 autosave_interval 1
 max_inflight_messages 1000
 max_queued_messages 0
+persistent_client_expiration 14d
 log_dest stdout
 """
 
-# A logger's account carries its own device code and can speak for no other device. Gateways (accounts that start
-# with gateway) carry many loggers' messages. The ingest reads readings and answers with receipts and requests.
+# A logger's account carries its own device code and can speak for no other device. The gateway's account carries
+# many loggers' messages. The ingest reads readings and answers with receipts and requests (telemetry/topics.py).
 ACL = """\
 user {ingest}
-topic readwrite labrelay/v1/#
+topic read labrelay/v1/+/readings
+topic write labrelay/v1/+/receipt
+topic write labrelay/v1/+/request
 
 user {gateway}
-topic readwrite labrelay/v1/#
+topic write labrelay/v1/+/readings
+topic read labrelay/v1/+/receipt
+topic read labrelay/v1/+/request
 
-pattern readwrite labrelay/v1/%u/#
+pattern write labrelay/v1/%u/readings
+pattern read labrelay/v1/%u/receipt
+pattern read labrelay/v1/%u/request
 """
 
 

@@ -81,7 +81,7 @@ def test_messages_wait_for_a_subscriber_through_a_kill_of_the_broker(
         time.sleep(0.3)
         leave(subscriber)
         sender = connect(port, "logger")
-        publish(sender, "labrelay/v1/LG1/data", MESSAGES)
+        publish(sender, "labrelay/v1/LG1/readings", MESSAGES)
         time.sleep(1.5)  # mosquitto saves a second after a change
         process.send_signal(signal.SIGKILL)
         process.wait(5)
@@ -125,20 +125,20 @@ def test_accounts_are_made_once_and_keep_each_logger_to_its_own_topics(tmp_path:
             connect_briefly(port, ("LG-0001", "wrong"))
         ingest = connect(port, "ingest", ("ingest", "ingest-password"))
         ingest.on_message = lambda _client, _data, message: heard.append(message.topic)
-        ingest.subscribe("labrelay/v1/#", qos=1)
+        ingest.subscribe("$share/labrelay/labrelay/v1/+/readings", qos=1)
         time.sleep(0.3)
         logger = connect(port, "LG-0001", ("LG-0001", "logger-password"))
-        logger.publish("labrelay/v1/LG-0001/data", "1", qos=1).wait_for_publish(5)
-        logger.publish("labrelay/v1/LG-0002/data", "1", qos=0)  # a denied QoS 1 publish would end the connection
+        logger.publish("labrelay/v1/LG-0001/readings", "1", qos=1).wait_for_publish(5)
+        logger.publish("labrelay/v1/LG-0002/readings", "1", qos=0)  # a denied QoS 1 publish would end the connection
         gateway = connect(port, "gw", ("gateway", made["gateway"]))
-        gateway.publish("labrelay/v1/LG-0003/data", "1", qos=1).wait_for_publish(5)
+        gateway.publish("labrelay/v1/LG-0003/readings", "1", qos=1).wait_for_publish(5)
         deadline = time.monotonic() + 5
         while len(heard) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(0.3)
         for client in (ingest, logger, gateway):
             leave(client)
-    assert sorted(heard) == ["labrelay/v1/LG-0001/data", "labrelay/v1/LG-0003/data"]
+    assert sorted(heard) == ["labrelay/v1/LG-0001/readings", "labrelay/v1/LG-0003/readings"]
 
 
 def connect_briefly(port: int, account: tuple[str, str] | None) -> None:

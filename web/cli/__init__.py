@@ -78,5 +78,5 @@ def main(args: Sequence[str] | None = None) -> None:
     """The console script. Errors with a code end in one line, not in a traceback."""
     try:
         labrelay.main(args=list(args) if args is not None else None, prog_name="labrelay")
-    except LabrelayError as error:
+    except (LabrelayError, SettingsError) as error:
         raise SystemExit(f"labrelay: {error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,12 +89,17 @@ def beat() -> None:
 def ingest() -> None:
     """Store readings that arrive over MQTT until stopped; acknowledges a message after its commit."""
     from telemetry.mqtt import run
+    from web.slots import take_slot
 
     found = settings()
     if not found.mqtt_url:
         raise click.ClickException("LABRELAY_MQTT_URL: not set; the ingest needs a broker")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    run(_app(found), found.mqtt_url, share_group=found.mqtt_share_group)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    app = _app(found)
+    name = take_slot(found.database_url) if found.mqtt_share_group else "1"
+    run(app, found.mqtt_url, share_group=found.mqtt_share_group, name=name, stop=stop)
 
 
 @click.group()
