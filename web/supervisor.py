@@ -209,44 +209,49 @@ def child_environment(settings: Settings, mqtt_url: str | None) -> dict[str, str
 
 
 def prepare(settings: Settings, env: Mapping[str, str], *, demo: bool) -> None:
-    """Tables at their newest version and, for the demo, the network and the day's first hour."""
-    steps = [("db", "upgrade")] if not migrated(settings) else []
-    if demo:
-        steps.append(("demo", "prepare"))
-    for step in steps:
-        done = subprocess.run(ours(*step), env=dict(env), capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            words = (done.stderr or done.stdout).strip()[-3000:]
-            name = " ".join(step)
-            raise CannotStart(f"准备步骤失败：labrelay {name}", f"A step failed: labrelay {name}\n{words}")
-        if step == ("db", "upgrade"):
-            _migration_mark(settings).write_text(_migration_state(settings))
+    """Tables at their newest version and, for the demo, its network; both are skipped when nothing changed."""
+    if prepared(settings, demo=demo):
+        return
+    step = ("seed",) if demo else ("db", "upgrade")  # seed brings the tables up to date first
+    done = subprocess.run(ours(*step), env=dict(env), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip()[-3000:]
+        name = " ".join(step)
+        raise CannotStart(f"准备步骤失败：labrelay {name}", f"A step failed: labrelay {name}\n{words}")
+    _mark(settings).write_text(_state(settings, demo=demo))
 
 
-def migrated(settings: Settings) -> bool:
-    """Whether the embedded database has had this set of migrations: spares alembic's import at every start."""
-    mark = _migration_mark(settings)
+def prepared(settings: Settings, *, demo: bool) -> bool:
+    """Whether the embedded database has had these migrations (and the seed): spares seconds at every start."""
+    mark = _mark(settings)
     database = settings.var_dir / "labrelay.db"
     return (
         settings.database_url == f"sqlite:///{database}"
         and database.exists()
         and mark.exists()
-        and mark.read_text() == _migration_state(settings)
+        and mark.read_text() == _state(settings, demo=demo)
     )
 
 
-def _migration_mark(settings: Settings) -> Path:
-    return settings.var_dir / "migrated"
+def _mark(settings: Settings) -> Path:
+    return settings.var_dir / "prepared"
 
 
-def _migration_state(settings: Settings) -> str:
-    """Identifies the database file and the migrations that exist."""
+def _state(settings: Settings, *, demo: bool) -> str:
+    """Identifies the database file, the migrations that exist and whether the demo's network is in it."""
     seen = hashlib.sha256()
-    for path in sorted((Path(__file__).parent / "migrations" / "versions").glob("*.py")):
+    for path in _sources():
         seen.update(path.name.encode() + path.read_bytes())
     database = settings.var_dir / "labrelay.db"
     inode = database.stat().st_ino if database.exists() else 0
-    return f"{seen.hexdigest()} {inode}"
+    return f"{seen.hexdigest()} {inode} {'demo' if demo else ''}"
+
+
+def _sources() -> list[Path]:
+    """What decides the tables. Before the first release there are no migrations, and the models decide."""
+    root = Path(__file__).parent
+    versions = sorted((root / "migrations" / "versions").glob("*.py"))
+    return versions or sorted(root.parent.glob("*/models/*.py")) + sorted(root.parent.glob("*/models.py"))
 
 
 def check_port(settings: Settings) -> None:

@@ -178,11 +178,12 @@ def test_migrations_run_again_only_when_something_changed(tmp_path: Path) -> Non
     """A database that is new, replaced or elsewhere is never taken for migrated."""
     config = settings(tmp_path, 8731)
     database = tmp_path / "labrelay.db"
-    assert not supervisor.migrated(config)
+    assert not supervisor.prepared(config, demo=False)
     database.write_bytes(b"")
-    (tmp_path / "migrated").write_text(supervisor._migration_state(config))
-    assert supervisor.migrated(config)
+    (tmp_path / "prepared").write_text(supervisor._state(config, demo=False))
+    assert supervisor.prepared(config, demo=False)
+    assert not supervisor.prepared(config, demo=True)
     database.rename(tmp_path / "old.db")
-    assert not supervisor.migrated(config)
+    assert not supervisor.prepared(config, demo=False)
     database.write_bytes(b"")
-    assert not supervisor.migrated(config)
+    assert not supervisor.prepared(config, demo=False)

@@ -52,8 +52,8 @@ def _banner(url: str, found: Settings, *, demo: bool) -> None:
     if demo:
         from web.demo import logins
 
-        lines += ["", "演示账号 Demo logins（角色 role / 用户名 user / 密码 password）:"]
-        lines += ["  " + "   ".join(str(part) for part in login) for login in logins()]
+        lines += ["", "演示账号 Demo logins（用户名 user / 密码 password / 角色 role）:"]
+        lines += [f"  {who.username:<18} {who.password}   {who.name_zh} {who.name_en}" for who in logins()]
     lines += ["", f"日志 Logs: {found.var_dir / 'log'}    停止 Stop: Ctrl-C", ""]
     click.echo("\n".join(lines))
 
@@ -107,13 +107,17 @@ def db() -> None:
     """Create or upgrade the tables."""
 
 
-@db.command()
-def upgrade() -> None:
-    """Bring the tables to the newest version; does nothing when they are there."""
+def upgrade(app: Flask) -> None:
+    """Bring the tables of ``app`` to the newest version; does nothing when they are there."""
     from web.migrations import upgrade_tables
 
-    found = settings()
-    upgrade_tables(_app(found))
+    upgrade_tables(app)
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the tables to the newest version; does nothing when they are there."""
+    upgrade(_app(settings()))
     click.echo("The tables are at their newest version.")
 
 
