@@ -1,8 +1,8 @@
 """A made-up working day on the 77 real sites of Xianning, and what the planner makes of it.
 
 ``python -m bench.xianning --requests 160 --couriers 12 --seconds 10`` prints the figures of the plan.
-Townships send to their county centre (one in ten to the city), county centres to the city; the amounts are invented, the places
-are real (logistics/catalogue/sites_xianning.csv). Roads: docs/formats/problem.md, "Travel".
+Townships send to their county centre (one in ten to the city), county centres to the city. The amounts are
+invented, the places are real (logistics/catalogue/sites_xianning.csv). Roads: docs/formats/problem.md, "Travel".
 """
 
 from __future__ import annotations

@@ -34,14 +34,14 @@ class Finding:
 
 def examine(instance: Instance, courier: int, visits: Sequence[Visit], request: int) -> Finding:
     """Best insertion of ``request`` into the route, or the limit that binds there and what would lift it."""
-    barred = _barred(instance, courier, request)
+    barred = _barred(instance, courier, visits, request)
     if barred is not None:
         return barred
     best: Finding | None = None
     crowded = False
     base_s = drive_s(instance, courier, visits)
     for order in orders(instance, courier, visits, request):
-        if not loads_hold(instance, courier, order):
+        if not loads_hold(instance, instance.capacity[courier], order):
             crowded = True
             continue
         found = _at(instance, courier, order, request, fits_only=best is not None and best.binding is None)
@@ -62,21 +62,39 @@ def _rank(found: Finding) -> tuple[bool, bool, int, int]:
     return (found.binding is not None, not found.remedies, found.shortfall_s, found.extra_s)
 
 
-def _barred(instance: Instance, courier: int, request: int) -> Finding | None:
-    """Skills and box size: no place in the route can help."""
+def _barred(instance: Instance, courier: int, visits: Sequence[Visit], request: int) -> Finding | None:
+    """Skills and box size: no place in the route can help. A remedy is only named if it is enough alone."""
     person, wish = instance.couriers[courier], instance.requests[request]
     missing = sorted(wish.skills - person.skills)
+    needed, there = instance.load[request], instance.capacity[courier]
+    short = [index for index, slots in enumerate(needed) if slots > there[index]]
+    if not missing and not short:
+        return None
+    roomier = list(there)
+    for index in short:
+        roomier[index] = needed[index]
+    single = len(short) + bool(missing) == 1
+    enough = single and _fits_anywhere(instance, courier, roomier, visits, request)
     if missing:
         params: Params = {"skills": missing}
+        binding = Binding(person.id, "no_skill", params)
         remedy = Remedy("grant_skill", {"courier_id": person.id, "skills": missing})
-        return Finding(None, 0, Binding(person.id, "no_skill", params), (remedy,), FOREVER[1])
-    for name, needed, there in zip(instance.classes, instance.load[request], instance.capacity[courier], strict=True):
-        if needed > there:
-            slots = {"temperature_class": name, "needed_slots": needed, "available_slots": there}
-            more = {"courier_id": person.id, "temperature_class": name, "slots": needed - there}
-            binding = Binding(person.id, "capacity_exceeded", slots)
-            return Finding(None, 0, binding, (Remedy("add_capacity", more),), FOREVER[1])
-    return None
+    else:
+        kind = {"temperature_class": instance.classes[short[0]]}
+        slots = {"needed_slots": needed[short[0]], "available_slots": there[short[0]]}
+        binding = Binding(person.id, "capacity_exceeded", {**kind, **slots})
+        more = {"courier_id": person.id, **kind, "slots": needed[short[0]] - there[short[0]]}
+        remedy = Remedy("add_capacity", more)
+    return Finding(None, 0, binding, (remedy,) if enough else (), FOREVER[1])
+
+
+def _fits_anywhere(
+    instance: Instance, courier: int, capacity: Sequence[int], visits: Sequence[Visit], request: int
+) -> bool:
+    return any(
+        loads_hold(instance, capacity, order) and earliest(line_of(instance, courier, order)) is not None
+        for order in orders(instance, courier, visits, request)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +174,7 @@ def _broken(instance: Instance, courier: int, request: int, limits: _Limits, fre
     hours = instance.receiving[request]
     closes = hours[-1].end_s if hours else FOREVER[1]
     spans = instance.pickup_spans[request]
-    closing = spans[-1][1] if spans else wish.latest_pickup_s
+    closing = _closing(instance, request)
     over = {
         "pickup": arrive - closing if spans else FOREVER[1],
         "delivery": hand_over - min(wish.due_s, closes),
@@ -190,6 +208,14 @@ def _broken(instance: Instance, courier: int, request: int, limits: _Limits, fre
     return Finding(None, 0, Binding(person.id, code, params), remedies, shortfall)
 
 
+def _closing(instance: Instance, request: int) -> int:
+    """The last moment at which a pickup may start, windows and latest pickup together."""
+    spans, wish = instance.pickup_spans[request], instance.requests[request]
+    if spans:
+        return spans[-1][1]
+    return min([wish.latest_pickup_s, *(window.end_s for window in wish.pickup_windows)])
+
+
 def _remedies(instance: Instance, courier: int, request: int, limits: _Limits, broken: list[str]) -> tuple[Remedy, ...]:
     """Single changes that make this order hold: lifting the only broken limit, or beginning the shift earlier."""
     person, wish = instance.couriers[courier], instance.requests[request]
@@ -199,7 +225,7 @@ def _remedies(instance: Instance, courier: int, request: int, limits: _Limits, b
         if times is not None:
             until = times[limits.pickup]
             params = {"site_id": wish.pickup_site, "until_s": until, "courier_id": person.id}
-            found.append(Remedy("extend_pickup_window", params, max(0, until - wish.latest_pickup_s)))
+            found.append(Remedy("extend_pickup_window", params, max(0, until - _closing(instance, request))))
     elif broken == ["delivery"]:
         times = earliest(limits.lifted(delivery=True))
         if times is not None:
@@ -249,11 +275,24 @@ def _between(instance: Instance, courier: int, request: int, limits: _Limits) ->
 
 
 def _least_between(line: Line, first: int, second: int) -> int | None:
-    """The least time from node ``first`` to ``second``: the latest first for the earliest second."""
-    early = earliest(line)
+    """The least time from node ``first`` to ``second``: the latest first for the earliest second.
+
+    That is exact where both have one window each, so every pair of their windows is tried.
+    """
+    found = [
+        span
+        for opens in line.spans[first]
+        for closes in line.spans[second]
+        if (span := _span(line, {first: (opens,), second: (closes,)}, first, second)) is not None
+    ]
+    return min(found, default=None)
+
+
+def _span(line: Line, hold: dict[int, Spans], first: int, second: int) -> int | None:
+    narrowed = replace(line, spans=tuple(hold.get(node, spans) for node, spans in enumerate(line.spans)))
+    early = earliest(narrowed)
     if early is None:
         return None
-    spans = list(line.spans)
-    spans[second] = ((early[second], early[second]),)
-    late = latest(replace(line, spans=tuple(spans)))
+    hold = {**hold, second: ((early[second], early[second]),)}
+    late = latest(replace(line, spans=tuple(hold.get(node, spans) for node, spans in enumerate(line.spans))))
     return None if late is None else early[second] - late[first]

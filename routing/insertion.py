@@ -79,9 +79,8 @@ def _stretched(line: Line) -> Line:
     return replace(line, spans=(begin, *line.spans[1:-1], begin), rides=rides)
 
 
-def loads_hold(instance: Instance, courier: int, visits: Sequence[Visit]) -> bool:
-    """True when no temperature class ever holds more than the courier's slots for it."""
-    capacity = instance.capacity[courier]
+def loads_hold(instance: Instance, capacity: Sequence[int], visits: Sequence[Visit]) -> bool:
+    """True when no temperature class ever holds more than ``capacity`` (slots, in order of its classes)."""
     aboard = [0] * len(capacity)
     for visit in visits:
         load = instance.load[visit if visit >= 0 else ~visit]

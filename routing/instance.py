@@ -37,7 +37,7 @@ class Instance:
         self.travel_s: list[list[int]] = travel.travel_s.tolist()
         self.distance_m: list[list[int]] = travel.distance_m.tolist()
         visit_s = [site_of[site_id].visit_s if site_id in site_of else 0 for site_id in travel.site_ids]
-        self.hop_s = [
+        self.hop_s: list[list[int]] = [
             [seconds + (visit_s[j] if i != j else 0) for j, seconds in enumerate(line)]
             for i, line in enumerate(self.travel_s)
         ]

@@ -90,14 +90,17 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A single change that is enough for the request to be served beside everything already planned.
+    """A single change that is enough for the request to be served.
 
     ``effort_s``: what it asks of somebody in seconds, for order; None where seconds are no measure (last).
+    ``replan``: False = it fits beside everything planned as it stands; True = found with the request alone,
+    so it makes the request possible but the day has to be planned anew and something else may give way.
     """
 
     code: str
     params: Params
     effort_s: int | None = None
+    replan: bool = False
 
 
 @dataclass(frozen=True, slots=True)

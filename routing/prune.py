@@ -15,13 +15,9 @@ from routing.plan import Params, Remedy, Unserved
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """``allowed[i]``: couriers who could serve request i if they did nothing else; empty = impossible.
-
-    ``alone[i][c]``: what was found for request i with courier c on an empty route.
-    """
+    """``allowed[i]``: couriers who could serve request i if they did nothing else; empty = impossible."""
 
     allowed: tuple[tuple[int, ...], ...]
-    alone: tuple[tuple[Finding, ...], ...]
     impossible: tuple[Unserved, ...]
 
     @property
@@ -43,7 +39,7 @@ def prune(instance: Instance) -> Pruned:
         for request, found in enumerate(alone)
         if all(item.binding is not None for item in found)
     )
-    return Pruned(allowed, alone, impossible)
+    return Pruned(allowed, impossible)
 
 
 def unserved(instance: Instance, request: int, found: Sequence[Finding]) -> Unserved:

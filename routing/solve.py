@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routing.build import build_route
 from routing.diagnose import Finding, examine
@@ -75,7 +75,8 @@ def solve(
         notices.append(Notice("stopped_early", {"elapsed_s": round(time.monotonic() - began, 1)}))
     if cut_short:
         notices.append(Notice("explanations_cut_short", {"requests": cut_short}))
-    return _plan(instance, routes, (*pruned.impossible, *reasons), notices, time.monotonic() - began)
+    impossible = tuple(_beside(instance, item, routes) for item in pruned.impossible)
+    return _plan(instance, routes, (*impossible, *reasons), notices, time.monotonic() - began)
 
 
 def _repaired(instance: Instance, pruned: Pruned, found: Sequence[tuple[Visit, ...]]) -> tuple[Routes, list[int]]:
@@ -102,7 +103,8 @@ def _repaired(instance: Instance, pruned: Pruned, found: Sequence[tuple[Visit, .
 def _holding(instance: Instance, courier: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
     """The same visits; should the exact schedule refuse what the search accepted, without the last requests."""
     while visits and not (
-        loads_hold(instance, courier, visits) and earliest(line_of(instance, courier, visits)) is not None
+        loads_hold(instance, instance.capacity[courier], visits)
+        and earliest(line_of(instance, courier, visits)) is not None
     ):
         last = max(visit for visit in visits if visit >= 0)
         visits = tuple(visit for visit in visits if visit not in (last, ~last))
@@ -117,19 +119,24 @@ def _reasons(
     reasons: list[Unserved] = []
     cut_short = 0
     for request in left:
-        alone = pruned.alone[request]
         more = _one_more(instance, pruned, request)
         name = instance.requests[request].id
         if time.monotonic() - began > budget_s:
             cut_short += 1
             reasons.append(Unserved(name, "no_room_left", {}, (), (more,)))
             continue
-        found = [
-            examine(instance, courier, routes[courier], request) if alone[courier].binding is None else alone[courier]
-            for courier in range(len(instance.couriers))
-        ]
+        found = [examine(instance, courier, visits, request) for courier, visits in enumerate(routes)]
         reasons.append(_no_room(instance, request, found, more))
     return reasons, cut_short
+
+
+def _beside(instance: Instance, impossible: Unserved, routes: Routes) -> Unserved:
+    """The reason stands; of the remedies, those that also hold beside the finished routes come first."""
+    request = next(i for i, wish in enumerate(instance.requests) if wish.id == impossible.request_id)
+    now = cheapest(examine(instance, courier, visits, request) for courier, visits in enumerate(routes))
+    known = {remedy.code for remedy in now}
+    later = (replace(item, replan=True) for item in impossible.remedies if item.code not in known)
+    return replace(impossible, remedies=(*now, *later))
 
 
 def _no_room(instance: Instance, request: int, found: Sequence[Finding], more: Remedy) -> Unserved:

@@ -75,12 +75,12 @@ class MatrixProvider:
 def road_time_s(road_m: float, local_kmh: float) -> int:
     """Seconds for ``road_m`` metres of road.
 
-    Local speed on legs up to 20 km, 50 km/h (or the local speed if faster) on legs of 30 km and more; in
-    between the speed rises evenly, so that a longer leg never takes less time than a shorter one.
+    Local speed on legs up to 20 km, 50 km/h (or the local speed if faster) on legs of 30 km and more, in
+    between the speed rises evenly. Never less than for the first 20 km, so that a longer leg takes no less time.
     """
     share = min(1.0, max(0.0, (road_m - SLOW_UNTIL_M) / (FAST_FROM_M - SLOW_UNTIL_M)))
     kmh = local_kmh + share * (max(FAST_KMH, local_kmh) - local_kmh)
-    return round(road_m * 3.6 / kmh)
+    return round(max(road_m / kmh, min(road_m, SLOW_UNTIL_M) / local_kmh) * 3.6)
 
 
 class GeodesicProvider:
