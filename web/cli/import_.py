@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics import clock
-from logistics.db import reading, transaction
+from logistics.db import db, set_reading, transaction
 from logistics.domain.access import ADMINISTRATOR, Scope
 from logistics.errors import LabrelayError
 from logistics.imports import Kind, RowError, Table, read_table
@@ -72,9 +72,10 @@ def _run(
     passwords: Path | None,
     yes: bool,
 ) -> None:
-    with reading() as session:
-        scope = network.scope_of_user(session, _actor(session, kind, username))
-        checked = _check(session, kind, table, mapping, scope, default_site)
+    set_reading(True)
+    session: Session = db.session()
+    scope = network.scope_of_user(session, _actor(session, kind, username))
+    checked = _check(session, kind, table, mapping, scope, default_site)
     _show(checked)
     if checked.errors:
         raise click.exceptions.Exit(1)
@@ -160,9 +161,10 @@ def _show(checked: Checked) -> None:
 
 def _in_words(error: RowError) -> str:
     said = sentence(error.code, error.facts)
+    place = {"line": error.line, "column": error.column, "said": said}
     if error.column:
-        return gettext("Line %(line)s, column %(column)s: %(said)s", line=error.line, column=error.column, said=said)
-    return gettext("Line %(line)s: %(said)s", line=error.line, said=said)
+        return str(gettext("Line %(line)s, column %(column)s: %(said)s", **place))
+    return str(gettext("Line %(line)s: %(said)s", **place))
 
 
 def _first_passwords(session: Session, usernames: Iterable[str]) -> dict[str, str]:
