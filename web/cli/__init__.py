@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Say whether this installation can work, and what is missing.",
     ),
     "init": ("web.cli.data:init", "Make an empty installation with one administrator."),
-    "import": ("web.cli.data:import_", "Import sites, tests, users or orders from CSV or xlsx."),
+    "import": ("web.cli.import_:import_", "Import sites, tests, users or orders from CSV or xlsx."),
     "seed": ("web.cli.data:seed", "Fill an empty installation with the Xianning network."),
     "verify": ("web.cli.data:verify", "Check the hash chains of the custody log."),
     "rebuild": ("web.cli.data:rebuild", "Replay the custody log into the projections, or compare them."),
