@@ -1,0 +1,77 @@
+/** Words and small pieces that every part of the courier's page shows. */
+import { ago, formatTime, now } from "../clock.js";
+import { chip, h, icon } from "../dom.js";
+import { _, locale } from "../i18n.js";
+
+const own = (thing) => (locale === "en" ? thing.en : thing.zh) || thing.zh || thing.en;
+
+export const siteName = (day, code) => (code && day.sites[code] ? own(day.sites[code]) : code || "–");
+export const personName = (person) => own(person) || person.username;
+export const reasonName = (day, code) => { const found = day.reasons.find((one) => one.code === code); return found ? own(found) : code; };
+
+const BANDS = { cold_2_8: "2–8 °C", ambient_15_25: "15–25 °C", frozen: "≤ −20 °C" };
+export const bandOf = (load) => BANDS[load.temp_class] || "";
+const LIMITS = { cold_2_8: [2, 8], ambient_15_25: [15, 25], frozen: [-60, -15] };
+export const insideBand = (load, temp) => { const limits = LIMITS[load.temp_class]; return !limits || (temp >= limits[0] && temp <= limits[1]); };
+
+/** Temperature class of a box. */
+export function classChip(load) {
+  const band = bandOf(load);
+  if (!band) return null;
+  return chip(band, load.temp_class === "ambient_15_25" ? "neutral" : "info", load.temp_class === "ambient_15_25" ? "thermometer" : "snowflake");
+}
+
+/** "6.1 °C, 2 min ago": the box's own logger, or that there is none. */
+export function tempBadge(day, load) {
+  const reading = day.temps && day.temps[load.box];
+  if (!reading) return null;
+  const tone = !reading.fresh ? "neutral" : reading.inside ? "ok" : "danger";
+  const word = reading.inside ? null : _("outside %(band)s", { band: bandOf(load) });
+  return h("span", { class: `temp tone-${tone}` }, icon("thermometer"), h("span", {},
+    h("span", { class: "temp-value" }, `${reading.temp_c.toFixed(1)} °C`), " ",
+    h("span", { class: "temp-note" }, [ago(reading.at), word].filter(Boolean).join(" · "))));
+}
+
+export const outside = (day, load) => { const reading = day.temps && day.temps[load.box]; return Boolean(reading && reading.fresh && !reading.inside); };
+
+/** What a courier does about a box that is too warm or too cold. */
+export function coldSteps(day, load) {
+  if (!outside(day, load)) return null;
+  return h("div", { class: "notice tone-danger", role: "alert" }, icon("warning"), h("div", { class: "notice-body" },
+    h("strong", {}, _("Box %(box)s is outside %(band)s. Do this now:", { box: load.box, band: bandOf(load) })),
+    h("ol", {},
+      h("li", {}, _("Check that the lid is shut and the ice packs are in place.")),
+      h("li", {}, _("Move the box out of the sun, to the coolest place in the car.")),
+      h("li", {}, _("Call the laboratory and go there first.")))));
+}
+
+/** "1 h 20 min" of minutes. */
+export function span(minutes) {
+  const whole = Math.max(0, Math.round(minutes));
+  return whole < 60 ? _("%(n)s min", { n: whole }) : _("%(h)s h %(m)s min", { h: Math.floor(whole / 60), m: whole % 60 });
+}
+
+/** Time left until a use-by, in words, with its tone. */
+export function useByChip(at) {
+  const minutes = (Date.parse(at) - now()) / 60000;
+  if (minutes < 0) return chip(_("Expired %(at)s", { at: formatTime(at) }), "danger", "warning");
+  return chip(_("Use by %(at)s · %(left)s left", { at: formatTime(at), left: span(minutes) }), minutes < 60 ? "danger" : minutes < 180 ? "warn" : "ok", "hourglass");
+}
+
+export const waitingChip = () => chip(_("Waiting to be sent"), "warn", "hourglass");
+
+/** "2 boxes, 17 tubes" without plural trouble. */
+export const amount = (boxes, tubes) => _("Boxes %(boxes)s · tubes %(tubes)s", { boxes, tubes });
+
+/** A bottom sheet. body and foot are elements; resolves when it closes. */
+export function sheet(title, body, foot = []) {
+  const id = `sheet-${Math.random().toString(36).slice(2, 8)}`;
+  const element = h("dialog", { class: "dialog courier-sheet", "aria-labelledby": id },
+    h("div", { class: "dialog-head" }, h("h2", { id }, title), h("button", { class: "btn btn-quiet btn-icon", type: "button", "data-close": true, "aria-label": _("Close") }, icon("cross"))),
+    h("div", { class: "dialog-body stack" }, body),
+    foot.length ? h("div", { class: "dialog-foot" }, foot) : null);
+  const closed = new Promise((done) => element.addEventListener("close", () => { element.remove(); done(element.returnValue); }));
+  document.body.append(element);
+  element.showModal();
+  return { element, closed, close: (value) => element.close(value) };
+}
