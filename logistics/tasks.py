@@ -1,0 +1,151 @@
+"""Celery tasks of logistics. A task carries only a row's id; the row is the truth, the task wakes a worker."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+from celery import shared_task
+from flask import Flask, current_app
+from sqlalchemy.orm import Session
+
+from logistics import clock, planning_job
+from logistics.clock import wall_now
+from logistics.db import transaction
+from logistics.errors import LabrelayError
+from logistics.services import jobs, overdue, planning
+from logistics.services.jobs import Claim
+
+log = logging.getLogger(__name__)
+PULSE_S = 1.0
+
+
+class LeaseLost(Exception):
+    """Another worker has the job; whatever this one found is thrown away."""
+
+
+class Pulse:
+    """Keeps a job's lease in a thread of its own, carries its progress to the row and the wish to stop back."""
+
+    def __init__(self, app: Flask, claim: Claim) -> None:
+        self._app = app
+        self._claim = claim
+        self._progress: dict[str, Any] | None = None
+        self._stop = self._lost = False
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat_on, name=f"pulse-{claim.job_id[:8]}", daemon=True)
+
+    def __enter__(self) -> Pulse:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._wake.set()
+        self._thread.join()
+
+    def tell(self, progress: dict[str, Any]) -> None:
+        """Called as often as the search likes: only the latest goes to the row, once a beat."""
+        self._progress = progress
+
+    def should_stop(self) -> bool:
+        return self._stop or self._lost
+
+    def _beat_on(self) -> None:
+        with self._app.app_context():
+            while not self._ended.is_set():
+                self._beat()
+                self._wake.wait(PULSE_S)
+
+    def _beat(self) -> None:
+        progress, self._progress = self._progress, None
+        try:
+            with transaction() as session:
+                heard = jobs.beat(session, self._claim, now=wall_now(), progress=progress)
+        except Exception:
+            log.exception("job %s: heartbeat failed, trying again", self._claim.job_id)
+            self._progress = self._progress or progress
+            return
+        self._stop = heard.stop
+        if not heard.ours and not self._ended.is_set():
+            self._lost = True
+
+
+@shared_task(name="logistics.tasks.run_job")
+def run_job(job_id: str) -> None:
+    """Take the job if it is free and work it out; a double of the task finds it taken and does nothing."""
+    with transaction() as session:
+        claim = jobs.claim(session, job_id, now=wall_now())
+    if claim is None:
+        return
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    try:
+        with Pulse(app, claim) as pulse:
+            WORK[claim.kind](claim, pulse, app)
+    except LeaseLost:
+        log.warning("job %s: lease lost, result thrown away", job_id)
+    except LabrelayError as error:
+        _failed(claim, error.code, error.params)
+    except Exception:
+        log.exception("job %s (%s) failed", job_id, claim.kind)
+        _failed(claim, "internal_error", {})
+
+
+def _plan(claim: Claim, pulse: Pulse, app: Flask) -> None:
+    def conclude(session: Session, result: dict[str, Any]) -> None:
+        if not jobs.finish(session, claim, result=result, now=wall_now()):
+            raise LeaseLost
+
+    settings = app.extensions["labrelay.settings"]
+    planning_job.run(
+        claim, tell=pulse.tell, should_stop=pulse.should_stop, osrm_url=settings.osrm_url, conclude=conclude
+    )
+
+
+WORK: dict[str, Callable[[Claim, Pulse, Flask], None]] = {planning.JOB_KIND: _plan}
+
+
+def _failed(claim: Claim, code: str, params: dict[str, object]) -> None:
+    with transaction() as session:
+        plain = {name: str(value) for name, value in params.items()}
+        if jobs.fail(session, claim, code=code, params=plain, now=wall_now()):
+            _tell_owner(session, claim.kind, dict(claim.args), code)
+
+
+def _tell_owner(session: Session, kind: str, args: dict[str, Any], code: str) -> None:
+    if kind == planning.JOB_KIND:
+        planning.failed(session, int(args["plan_id"]), code)
+
+
+def send(job_id: str) -> None:
+    """Wake a worker for a committed job. A broker that is away costs a delay, not the job: the sweep sends again."""
+    try:
+        run_job.delay(job_id)
+    except Exception:
+        log.exception("job %s could not be sent; the sweep will", job_id)
+
+
+@shared_task(name="logistics.tasks.sweep")
+def sweep() -> None:
+    """Send again what a dead worker left, and raise consignments that are overdue."""
+    with transaction() as session:
+        again, given_up = jobs.abandoned(session, now=wall_now())
+        for job in given_up:
+            _tell_owner(session, job.kind, dict(job.args), job.error)
+    for job_id in again:
+        send(job_id)
+    with transaction() as session:
+        overdue.sweep(session, now=clock.now())
+
+
+@shared_task(name="logistics.tasks.deliver_outbox")
+def deliver_outbox() -> None:
+    """Send the alerts that wait in the outbox."""
+    if find_spec("logistics.services.delivery") is None:
+        return
+    importlib.import_module("logistics.services.delivery").deliver_due()
