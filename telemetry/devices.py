@@ -34,13 +34,13 @@ def register(
     """Add a logger. ``interval_s``: seconds between two readings. Raises Invalid or Conflict."""
     code = code.strip()
     if not code or _FORBIDDEN & set(code):
-        raise Invalid("device_code_bad", field="code", code=code[:40])
+        raise Invalid("device_code_bad", field="code", device=code[:40])
     if codec not in CODECS:
         raise Invalid("codec_unknown", field="codec", codec=codec[:40])
     if not 1 <= interval_s <= 86_400:
         raise Invalid("interval_bad", field="interval_s", low=1, high=86_400)
     if session.get(Device, code) is not None:
-        raise Conflict("device_exists", field="code", code=code)
+        raise Conflict("device_exists", field="code", device=code)
     device = Device(
         code=code,
         interval_s=interval_s,

@@ -123,7 +123,7 @@ def _evaluate_probe(
                 changed += rederive_binding(session, binding, inside[0], now=now)
     newest_at, newest_c = samples[-1]
     if newest_at >= state.newest_at:
-        state.newest_at = newest_at
+        state.newest_at, state.newest_c = newest_at, newest_c
         state.quiet = len(bound) == 1 and all_clear(newest_c, bound[0].profile)
     return changed
 

@@ -89,6 +89,7 @@ class ProbeState(Base):
     device_code: Mapped[str] = mapped_column(primary_key=True)
     probe: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     newest_at: Mapped[datetime]
+    newest_c: Mapped[float | None] = mapped_column(Double)
     quiet: Mapped[bool] = mapped_column(default=False)  # no run was under way at the newest reading
 
 

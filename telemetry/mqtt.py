@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import socket
 import ssl
 import threading
 import time
@@ -93,9 +94,14 @@ class Ingest:
         if self._address.tls:
             client.tls_set_context(ssl.create_default_context())
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         return client
+
+    def wait_listening(self, timeout_s: float) -> bool:
+        """Wait until the subscription stands; from then on the broker keeps what this process misses."""
+        return self._connected.wait(timeout_s)
 
     # Network thread
 
@@ -104,9 +110,14 @@ class Ingest:
             log.warning("mqtt: refused: %s", reason)
             return
         self._connection += 1
-        self._connected.set()
         client.subscribe(self._topic, qos=1)
-        log.info("mqtt: connected (%d) to %s", self._connection, self._address.shown)
+
+    def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:
+        if any(reason.is_failure for reason in reasons):
+            log.error("mqtt: the broker refuses %s", self._topic)
+            return
+        self._connected.set()
+        log.info("mqtt: listening at %s (connection %d)", self._address.shown, self._connection)
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._connected.clear()
@@ -259,10 +270,20 @@ class _Address:
 
 
 def run(
-    app: Flask, url: str, *, share_group: str | None = None, name: str = "1", stop: threading.Event | None = None
+    app: Flask,
+    url: str,
+    *,
+    share_group: str | None = None,
+    name: str | None = None,
+    stop: threading.Event | None = None,
 ) -> None:
-    """Ingest until ``stop`` is set or the process is interrupted. ``name`` must differ between processes."""
+    """Ingest until ``stop`` is set or the process is interrupted.
+
+    ``name`` is who this process is for the broker: it must stay the same over restarts and differ between
+    processes. Without one: "1" alone, the host's name in a share group.
+    """
     stop = stop or threading.Event()
+    name = name or (socket.gethostname() if share_group else "1")
     with app.app_context():
         try:
             Ingest(url, name=name, share_group=share_group).run(stop)

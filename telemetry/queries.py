@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from logistics.domain.cold_chain import Stay
@@ -21,7 +21,7 @@ from telemetry import exposure as exposure_rules
 from telemetry import store
 from telemetry.evaluate import profile_for
 from telemetry.excursion import Sample
-from telemetry.models import Device, DeviceBinding, ExcursionRow, ReadingRow
+from telemetry.models import Device, DeviceBinding, ExcursionRow, ProbeState
 from telemetry.profile import COLD, PROFILES, Profile
 from telemetry.silence import silence_limit
 
@@ -39,7 +39,6 @@ class Latest:
     fresh: bool
     inside: bool
     battery_pct: float | None
-    lid_open: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +56,32 @@ class ChartSeries:
 def latest(session: Session, box_codes: Iterable[str], *, now: datetime) -> dict[str, Latest]:
     """The newest reading of each box that has a logger and has spoken."""
     rows = session.execute(
-        select(DeviceBinding, Device.interval_s, Box.temp_class)
+        select(DeviceBinding, Device, Box.temp_class, ProbeState.newest_at, ProbeState.newest_c)
         .join(Device, Device.code == DeviceBinding.device_code)
         .join(Box, Box.code == DeviceBinding.box_code)
-        .where(DeviceBinding.box_code.in_(list(box_codes)), DeviceBinding.bound_to.is_(None))
+        .join(
+            ProbeState,
+            and_(ProbeState.device_code == DeviceBinding.device_code, ProbeState.probe == DeviceBinding.probe),
+        )
+        .where(
+            DeviceBinding.box_code.in_(list(box_codes)),
+            DeviceBinding.bound_to.is_(None),
+            ProbeState.newest_at >= DeviceBinding.bound_from,
+            ProbeState.newest_c.is_not(None),
+        )
         .order_by(DeviceBinding.probe.desc())
     ).all()
     found: dict[str, Latest] = {}
-    for binding, interval_s, temp_class in rows:
-        reading = session.scalars(
-            select(ReadingRow)
-            .where(
-                ReadingRow.device_code == binding.device_code,
-                ReadingRow.probe == binding.probe,
-                ReadingRow.at >= binding.bound_from,
-            )
-            .order_by(ReadingRow.at.desc())
-            .limit(1)
-        ).first()
-        if reading is None:
-            continue
+    for binding, device, temp_class, at, temp_c in rows:
         profile = PROFILES.get(temp_class, COLD)
         found[binding.box_code] = Latest(
             binding.box_code,
             binding.device_code,
-            reading.at,
-            reading.temp_c,
-            now - reading.at <= silence_limit(timedelta(seconds=interval_s)),
-            profile.low_c <= reading.temp_c <= profile.high_c,
-            reading.battery_pct,
-            reading.lid_open,
+            at,
+            temp_c,
+            now - at <= silence_limit(timedelta(seconds=device.interval_s)),
+            profile.low_c <= temp_c <= profile.high_c,
+            device.battery_pct,
         )
     return found
 
@@ -234,8 +229,8 @@ def _of_tube(
 def _exposure_from(parts: Sequence[_Part], start: datetime, end: datetime) -> Exposure:
     total = Exposure()
     here = start
-    for begin, until, readings, limit in parts:
-        begin, until = max(begin, here), min(until, end)
+    for part_begin, part_end, readings, limit in parts:
+        begin, until = max(part_begin, here), min(part_end, end)
         if until <= begin:
             continue
         total += Exposure({}, begin - here) + exposure_rules.exposure(readings, begin, until, limit)

@@ -9,7 +9,7 @@ from logistics.db import transaction
 from telemetry import sweep
 
 
-@shared_task(name="telemetry.tasks.sweep_silence")
+@shared_task(name="telemetry.tasks.sweep_silence")  # type: ignore[untyped-decorator,unused-ignore]
 def sweep_silence() -> None:
     """Which loggers are silent, which runs did their silence end, which open excursions met new tubes."""
     now = clock.now()
@@ -20,7 +20,7 @@ def sweep_silence() -> None:
     refresh_use_by()
 
 
-@shared_task(name="telemetry.tasks.refresh_use_by")
+@shared_task(name="telemetry.tasks.refresh_use_by")  # type: ignore[untyped-decorator,unused-ignore]
 def refresh_use_by() -> None:
     """Bring the use-by time of every tube under way up to date."""
     with transaction() as session:
