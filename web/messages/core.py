@@ -24,5 +24,7 @@ MESSAGES = {
     "internal_error": _l("Something went wrong on our side. Nothing was lost; please try again."),
     "unavailable": _l("The service is not available at the moment."),
     "database_unavailable": _l("The database does not answer at the moment. Nothing was lost; please try again."),
+    "limit_out_of_range": _l("At most %(maximum)s rows at once."),
+    "token_unknown": _l("There is no such key."),
     "site_unknown": _l("There is no site with the code %(site)s."),
 }

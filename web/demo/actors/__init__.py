@@ -1,0 +1,1 @@
+"""The people of the simulated day, one module each."""

@@ -1,0 +1,138 @@
+"""A laboratory's receiver: signs for what arrives, checks every tube, decides, and sends special tests on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from typing import Any
+
+from logistics import clock
+from web.demo import people, script
+from web.demo.client import Refused, act
+from web.demo.script import local
+from web.demo.stage import Stage, Turns, insist
+
+LOOK_EVERY = timedelta(minutes=4)
+FORWARD_AT = (time(12, 15), time(15, 20))
+CITY = "H421200"
+REJECTS = ("CLOTTED", "HAEMOLYSED", "QNS")
+REJECT_SHARE = 0.012
+
+
+@dataclass
+class Receiver:
+    """The receiving desk of one laboratory."""
+
+    stage: Stage
+    username: str
+    site: str
+    onward: list[str] = field(default_factory=list)  # accessions that go on to the city
+    missing: str | None = None
+
+    def turns(self) -> Turns:
+        luck = script.chance(self.stage.day, self.username)
+        yield local(self.stage.day, time(8, 0)) + timedelta(minutes=luck.uniform(0, 5))
+        forwards = [local(self.stage.day, at) for at in FORWARD_AT] if self.site != CITY else []
+        found_at = local(self.stage.day, self.stage.incidents.found_at)
+        while clock.now() < self.stage.ends - timedelta(minutes=10):
+            for arrived in self._arrived():
+                yield from self._receive(arrived, luck)
+            if forwards and clock.now() >= forwards[0]:
+                forwards.pop(0)
+                self._forward(luck)
+            if self.missing and clock.now() >= found_at:
+                self._found()
+            yield clock.now() + LOOK_EVERY
+
+    def _arrived(self) -> list[dict[str, Any]]:
+        api = self.stage.api(self.username)
+        found: list[dict[str, Any]] = api.get("/api/v1/consignments", state="arrived,delivered", destination=self.site)[
+            "consignments"
+        ]
+        return found
+
+    def _receive(self, consignment: Mapping[str, Any], luck: random.Random) -> Turns:
+        api = self.stage.api(self.username)
+        subject = {"consignment": consignment["number"]}
+        if consignment["state"] == "arrived":
+            payload = {"other": consignment["holder"], "pin": people.PIN, "count": consignment["tube_count"]}
+            box = self.stage.boxes.get(consignment["box"])
+            if box is not None:
+                payload["box_temp_c"] = f"{box.model.temp_c:.1f}"
+                box.carrier = None
+            try:
+                api.act(act("hand_over", clock.now(), subject, payload, site=self.site))
+            except Refused as error:
+                yield insist(f"{self.username} takes {consignment['number']}", error)
+                return
+        yield clock.now() + timedelta(minutes=luck.uniform(2, 5))
+        self._check(consignment["number"], consignment["origin"], luck)
+
+    def _check(self, number: str, origin: str, luck: random.Random) -> None:
+        """Scan every tube; on the scripted box one is not there, and one is not fit."""
+        api = self.stage.api(self.username)
+        tubes = [
+            line["specimen"]
+            for line in api.get(f"/api/v1/consignments/{number}")["tubes"]
+            if line["outcome"] == "expected"
+        ]
+        incidents = self.stage.incidents
+        acts = []
+        absent = (
+            tubes[-1]["accession"] if origin == incidents.missing_tube_site and not self.missing and tubes else None
+        )
+        for tube in tubes:
+            subject = {"specimen": tube["accession"], "consignment": number}
+            if tube["accession"] == absent:
+                self.missing = absent
+                acts.append(act("declare_missing", clock.now(), subject, {}, how="ticked", site=self.site))
+            else:
+                acts.append(act("receive", clock.now(), subject, {"condition": "good"}, site=self.site))
+        acts.append(act("close_receipt", clock.now(), {"consignment": number}, {}, how="typed", site=self.site))
+        present = [tube for tube in tubes if tube["accession"] != absent]
+        bad = {tube["accession"] for tube in present if luck.random() < REJECT_SHARE}
+        if origin == incidents.rejected_tube_site and present:
+            bad.add(present[0]["accession"])
+        acts += [self._decision(tube, tube["accession"] in bad, luck) for tube in present if self._decides(tube, bad)]
+        self.onward += [t["accession"] for t in present if t["destination"] != self.site and t["accession"] not in bad]
+        api.acts(acts)
+
+    def _decides(self, tube: Mapping[str, Any], bad: set[str]) -> bool:
+        return tube["destination"] == self.site or tube["accession"] in bad
+
+    def _decision(self, tube: Mapping[str, Any], bad: bool, luck: random.Random) -> dict[str, Any]:
+        subject = {"specimen": tube["accession"]}
+        if bad:
+            return act("reject", clock.now(), subject, {"reason": luck.choice(REJECTS)}, how="typed", site=self.site)
+        return act("accept", clock.now(), subject, {}, site=self.site)
+
+    def _forward(self, luck: random.Random) -> None:
+        """Tubes for the city go into a trunk box each of their class, sealed and reported."""
+        api = self.stage.api(self.username)
+        here = api.get("/api/v1/specimens", site=self.site, state="received", limit=500)["specimens"]
+        going = [tube for tube in here if tube["destination"] != self.site and not tube["on_hold"]]
+        if not going:
+            return
+        free: dict[str, str] = {}
+        for box in api.get("/api/v1/boxes", site=self.site)["boxes"]:
+            if not box["consignment"] and box["home"] == self.site:
+                free.setdefault(box["temp_class"], box["code"])
+        acts = [
+            act("pack", clock.now(), {"specimen": tube["accession"], "box": free[tube["temp_class"]]}, site=self.site)
+            for tube in going
+            if tube["temp_class"] in free
+        ]
+        numbers = {a["result"]["consignment"] for a in api.acts(acts) if a["status"] == "done"}
+        for number in sorted(numbers):
+            seal = f"SL{luck.randrange(10_000_000):07d}"
+            api.act(act("seal", clock.now(), {"consignment": number}, {"seal": seal}, site=self.site))
+        if numbers:
+            api.act(act("ready", clock.now(), {}, {}, how="typed", site=self.site))
+
+    def _found(self) -> None:
+        """The missing tube lay in the absorbent of another box."""
+        accession, self.missing = self.missing, None
+        api = self.stage.api(self.username)
+        api.acts([act("found", clock.now(), {"specimen": accession}, {"condition": "good"}, site=self.site)])

@@ -1,0 +1,123 @@
+"""``labrelay demo play``: one day after the other until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+import httpx
+
+from logistics import clock
+from telemetry.simulator import BoxModel
+from web.demo import people
+from web.demo.actors.courier import Courier
+from web.demo.actors.dispatcher import Dispatcher
+from web.demo.actors.manager import Manager
+from web.demo.actors.nurse import Nurse
+from web.demo.actors.receiver import CITY, Receiver
+from web.demo.client import Api
+from web.demo.control import shared_clock
+from web.demo.loggers import Loggers
+from web.demo.script import COUNTY, ZONE
+from web.demo.stage import Box, Director, Stage, Turns
+from web.settings import Settings
+
+log = logging.getLogger(__name__)
+WAIT_FOR_WEB_S = 120.0
+IDLE_S = 0.5
+
+
+def play(settings: Settings, stop: threading.Event) -> None:
+    """Play days. ``settings`` name the clock, the web server and the broker."""
+    clock.install(shared_clock(settings))
+    base_url = f"http://{settings.host}:{settings.port}"
+    _wait_for(base_url, stop)
+    while not stop.is_set():
+        ended = play_day(settings, base_url, stop)
+        log.info("the simulated day is %s", ended)
+        if ended == "over":
+            shared_clock(settings).set_rate(0)
+            _wait_for_next_day(stop)
+
+
+def play_day(settings: Settings, base_url: str, stop: threading.Event) -> str:
+    """One day from wherever the clock stands. Returns 'over', 'restarted' or 'stopped'."""
+    stage = make_stage(base_url)
+    day_over = threading.Event()
+    loggers = None
+    if settings.mqtt_url:
+        loggers = Loggers(stage, settings.mqtt_url, Path(settings.var_dir) / "demo-seq.json", day_over)
+        loggers.start()
+    director = Director(stage, stop)
+    for name, turns in actors(stage):
+        director.add(name, turns)
+    try:
+        return director.play()
+    finally:
+        day_over.set()
+        if loggers is not None:
+            loggers.join(timeout=5)
+        stage.close()
+
+
+def make_stage(base_url: str) -> Stage:
+    """The network as the administrator's API shows it, each box with fresh cold packs."""
+    now = clock.now()
+    stage = Stage(day=now.astimezone(ZONE).date(), base_url=base_url)
+    api = Api(base_url, "admin")
+    for site in api.get("/api/v1/sites")["sites"]:
+        stage.sites[site["code"]] = (site["lat"], site["lon"])
+    bound = {entry["box"]: entry["code"] for entry in api.get("/api/v1/devices")["devices"] if entry["box"]}
+    for box in api.get("/api/v1/boxes")["boxes"]:
+        device = bound.get(box["code"])
+        if device is None:
+            continue
+        seed = stage.day.toordinal()
+        model = BoxModel(device, start=now, temp_class=box["temp_class"], seed=seed)
+        stage.boxes[box["code"]] = Box(box["code"], box["temp_class"], box["home"], device, model)
+    api.close()
+    return stage
+
+
+def actors(stage: Stage) -> list[tuple[str, Turns]]:
+    """Everybody's day."""
+    everybody: list[tuple[str, Turns]] = []
+    for code in stage.sites:
+        short = code.removeprefix("H")
+        if not code.startswith("H"):
+            everybody.append((f"nurse-{short}", Nurse(stage, code).turns()))
+            continue
+        if code == CITY:
+            everybody.append(("lab-city", Receiver(stage, "lab-city", code).turns()))
+            couriers = [f"courier-city-{n}" for n in range(1, people.TRUNK_COURIERS + 1)]
+        else:
+            everybody.append((f"lab-{short}", Receiver(stage, f"lab-{short}", code).turns()))
+            couriers = [f"courier-{short}-{n}" for n in range(1, people.COURIERS_PER_COUNTY + 1)]
+            if short != COUNTY:  # at Chibi the alerts are left to whoever plays the manager
+                everybody.append((f"manager-{short}", Manager(stage, f"manager-{short}").turns()))
+        everybody += [(name, Courier(stage, name).turns()) for name in couriers]
+    everybody.append(("dispatch-city", Dispatcher(stage, "dispatch-city").turns()))
+    return everybody
+
+
+def _wait_for(base_url: str, stop: threading.Event) -> None:
+    deadline = time.monotonic() + WAIT_FOR_WEB_S
+    while not stop.is_set():
+        try:
+            if httpx.get(f"{base_url}/readyz", timeout=2, trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        if time.monotonic() > deadline:
+            raise SystemExit("The web server does not answer.")
+        stop.wait(IDLE_S)
+
+
+def _wait_for_next_day(stop: threading.Event) -> None:
+    """The day is over and the clock stands still until somebody begins the next one on the page."""
+    stood_at = clock.now()
+    while not stop.wait(IDLE_S):
+        if clock.now() != stood_at:
+            return
