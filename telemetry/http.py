@@ -38,7 +38,7 @@ def _messages(body: bytes) -> list[Incoming]:
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
-        raise Invalid("json_unreadable", field="body") from None
+        raise Invalid("json_malformed", field="body") from None
     items = parsed if isinstance(parsed, list) else [parsed]
     if not items or len(items) > MOST_MESSAGES:
         raise Invalid("readings_batch_size", field="body", most=MOST_MESSAGES)

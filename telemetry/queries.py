@@ -67,12 +67,13 @@ def latest(session: Session, box_codes: Iterable[str], *, now: datetime) -> dict
             DeviceBinding.box_code.in_(list(box_codes)),
             DeviceBinding.bound_to.is_(None),
             ProbeState.newest_at >= DeviceBinding.bound_from,
-            ProbeState.newest_c.is_not(None),
         )
         .order_by(DeviceBinding.probe.desc())
     ).all()
     found: dict[str, Latest] = {}
     for binding, device, temp_class, at, temp_c in rows:
+        if temp_c is None:
+            continue
         profile = PROFILES.get(temp_class, COLD)
         found[binding.box_code] = Latest(
             binding.box_code,
