@@ -202,14 +202,8 @@ def load_containers() -> list[Container]:
 def load_tests() -> list[SeedTest]:
     return [
         SeedTest(
-            **{
-                name: row[name]
-                for name in ("code", "name_zh", "name_en", "short_zh", "specimen_type", "container")
-            },
-            **{
-                name: row[name]
-                for name in ("temp_class", "stage", "performing_tier", "unseparated_code", "note")
-            },
+            **{name: row[name] for name in ("code", "name_zh", "name_en", "short_zh", "specimen_type", "container")},
+            **{name: row[name] for name in ("temp_class", "stage", "performing_tier", "unseparated_code", "note")},
             turnaround_h=float(row["turnaround_h"]),
             stability_code=row["stability_test_code"],
             synonyms=_list(row["synonyms"], "|"),

@@ -21,7 +21,7 @@ MESSAGES = {
     "label_stock_too_small": _l("The label %(value)s is too small for the UN3373 mark (at least 95 × 140 mm)."),
     "label_code_unprintable": _l(
         "“%(value)s” cannot be printed as a barcode: only Latin letters, digits and signs can."
-    ),  # noqa: E501
+    ),
     "label_code_too_long": _l("“%(value)s” is too long for a barcode on the label %(stock)s."),
     "label_name_not_masked": _l("A full name may not stand on a label."),
     "manifest_empty": _l("The manifest %(consignment)s has no tubes."),
@@ -49,7 +49,7 @@ MESSAGES = {
     "code_is_not_text": _l("“%(value)s” is not a code. Format the column as text."),
     "code_digits_lost": _l(
         "“%(value)s” has lost digits: Excel took it for a number. Format the column as text and export again."
-    ),  # noqa: E501
+    ),
     "code_unprintable": _l("“%(value)s” cannot be a barcode: only Latin letters, digits and signs can."),
     "code_too_long": _l("“%(value)s” is longer than %(limit)s characters."),
     "number_unreadable": _l("“%(value)s” is not a number."),
