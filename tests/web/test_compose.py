@@ -7,9 +7,11 @@ the environment that the file gives it, host names and container folders replace
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import subprocess
 import time
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -245,6 +247,21 @@ def test_the_dockerfile_builds_from_the_locks() -> None:
     for path in ("requirements.lock", "web/frontend/package-lock.json", "web/frontend/.npmrc", "scripts/frontend.py"):
         assert path in text
         assert (compose.ROOT / path).is_file()
+
+
+def test_the_locks_hold_every_library_that_the_project_asks_for() -> None:
+    """A library added to pyproject.toml must be locked too, or a fresh clone would not run."""
+    project = tomllib.loads((compose.ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {
+        "requirements.lock": project["dependencies"],
+        "requirements-dev.lock": project["dependencies"] + project["optional-dependencies"]["dev"],
+    }
+    for name, requirements in wanted.items():
+        locked = {
+            line.partition("==")[0].lower() for line in (compose.ROOT / name).read_text().splitlines() if "==" in line
+        }
+        asked = {re.split(r"[^A-Za-z0-9_-]", requirement)[0].lower() for requirement in requirements}
+        assert asked <= locked, f"make locks: {sorted(asked - locked)}"
 
 
 def test_no_lock_file_names_a_registry() -> None:
