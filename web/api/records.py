@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from flask_login import current_user
-
 from sqlalchemy import select
 
 from logistics.db import db
