@@ -266,6 +266,8 @@ class _Watch:
             cost = (objective - penalty) / UNITS_PER_COST
             elapsed_s = time.monotonic() - self._began
             self._progress(PlanProgress(elapsed_s, cost, count, self.solutions))
+        if self._should_stop is not None:
+            self.stopped = self.stopped or self._should_stop()
 
     def asked_to_stop(self) -> bool:
         self._polls += 1

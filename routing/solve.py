@@ -15,17 +15,25 @@ from routing.plan import Notice, Plan, PlanProgress, Remedy, Unserved
 from routing.problem import Problem
 from routing.prune import Pruned, cheapest, prune, unserved
 from routing.schedule import earliest, line_of, plan_times
+from routing.search.ruin import Improver, Rounds
 from routing.travel import GeodesicProvider, MatrixProvider, TravelMatrix, TravelProvider
 from routing.validate import validate
 
 Progress = Callable[[PlanProgress], None]
 ShouldStop = Callable[[], bool]
+_START_SHARE = 0.15
+"""Share of the time for OR-Tools: on 160 requests ruin and recreate gets further in what remains."""
+
+_START_SOLUTIONS = 40
+"""Solutions per request after which OR-Tools is stopped anyway: a day of two requests is not searched for seconds."""
+
 Routes = list[tuple[Visit, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class SolveParams:
-    """``seconds``: wall time of the search. ``solution_limit``: end after so many solutions (reproducible).
+    """``seconds``: wall time of the search; a small day ends sooner. ``seed``: of its random choices.
+    ``solution_limit``: end each phase after so many solutions or rounds, which makes the plan reproducible.
 
     ``explain_s``: wall time for looking into what is left out; what is not reached has a shorter reason.
     """
@@ -33,6 +41,7 @@ class SolveParams:
     seconds: float = 10.0
     solution_limit: int | None = None
     explain_s: float = 5.0
+    seed: int = 1
 
 
 def travel_matrix(problem: Problem, provider: TravelProvider | None = None) -> TravelMatrix:
@@ -66,17 +75,36 @@ def solve(
     instance = Instance(problem, matrix)
     began = time.monotonic()
     pruned = prune(instance)
-    limits = SearchLimits(params.seconds, params.solution_limit)
-    found = search(instance, pruned.possible, pruned.allowed, limits, progress, should_stop)
-    routes, left = _repaired(instance, pruned, found.visits)
+    found, stopped = _searched(instance, pruned, params, progress, should_stop)
+    routes, left = _repaired(instance, pruned, found)
     reasons, cut_short = _reasons(instance, pruned, routes, left, params.explain_s)
     notices = list(matrix.notices)
-    if found.stopped:
+    if stopped:
         notices.append(Notice("stopped_early", {"elapsed_s": round(time.monotonic() - began, 1)}))
     if cut_short:
         notices.append(Notice("explanations_cut_short", {"requests": cut_short}))
     impossible = tuple(_beside(instance, item, routes) for item in pruned.impossible)
     return _plan(instance, routes, (*impossible, *reasons), notices, time.monotonic() - began)
+
+
+def _searched(
+    instance: Instance,
+    pruned: Pruned,
+    params: SolveParams,
+    progress: Progress | None,
+    should_stop: ShouldStop | None,
+) -> tuple[Sequence[tuple[Visit, ...]], bool]:
+    """OR-Tools for a start, then ruin and recreate; whether the caller asked to stop."""
+    began = time.monotonic()
+    solutions = params.solution_limit or _START_SOLUTIONS * len(pruned.possible)
+    limits = SearchLimits(params.seconds * _START_SHARE, solutions)
+    start = search(instance, pruned.possible, pruned.allowed, limits, progress, should_stop)
+    if start.stopped or not pruned.possible:
+        return start.visits, start.stopped
+    spent_s = time.monotonic() - began
+    rounds = Rounds(max(0.0, params.seconds - spent_s), params.solution_limit)
+    improver = Improver(instance, pruned.possible, pruned.allowed, params.seed)
+    return improver.run(start.visits, rounds, progress, should_stop, offset_s=spent_s)
 
 
 def _repaired(instance: Instance, pruned: Pruned, found: Sequence[tuple[Visit, ...]]) -> tuple[Routes, list[int]]:
