@@ -208,9 +208,11 @@ class _Model:
         """Search; the watch keeps the best routes itself, so that a stop at any moment loses nothing."""
         watch = _Watch(self, progress, should_stop)
         self.routing.AddAtSolutionCallback(watch.at_solution)
-        if should_stop is not None:
+        if should_stop is not None or progress is not None:
             self.routing.AddSearchMonitor(self.routing.solver().CustomLimit(watch.asked_to_stop))
         self.routing.SolveWithParameters(_parameters(limits))
+        if watch.failure is not None:
+            raise watch.failure
         empty: tuple[tuple[Visit, ...], ...] = tuple(() for _ in self.instance.couriers)
         return Found(watch.best or empty, watch.stopped, watch.solutions)
 
@@ -253,8 +255,18 @@ class _Watch:
         self.best: tuple[tuple[Visit, ...], ...] | None = None
         self.stopped = False
         self.solutions = 0
+        self.failure: BaseException | None = None
 
     def at_solution(self) -> None:
+        """Called by the solver. What the caller's own functions raise waits until the solver has ended:
+        an exception that crosses it would end the process."""
+        if self.failure is None:
+            try:
+                self._take()
+            except BaseException as failure:
+                self.failure = failure
+
+    def _take(self) -> None:
         objective = int(self._model.routing.CostVar().Max())
         self.solutions += 1
         if self._objective is not None and objective >= self._objective:
@@ -266,14 +278,21 @@ class _Watch:
             cost = (objective - penalty) / UNITS_PER_COST
             elapsed_s = time.monotonic() - self._began
             self._progress(PlanProgress(elapsed_s, cost, count, self.solutions))
-        if self._should_stop is not None:
-            self.stopped = self.stopped or self._should_stop()
+        self._ask()
 
     def asked_to_stop(self) -> bool:
+        """Called by the solver very often, so the caller is asked now and then only."""
         self._polls += 1
-        if not self.stopped and self._polls % _POLL_EVERY == 1 and self._should_stop is not None:
+        if self.failure is None and self._polls % _POLL_EVERY == 1:
+            try:
+                self._ask()
+            except BaseException as failure:
+                self.failure = failure
+        return self.stopped or self.failure is not None
+
+    def _ask(self) -> None:
+        if self._should_stop is not None and not self.stopped:
             self.stopped = self._should_stop()
-        return self.stopped
 
 
 def _parameters(limits: SearchLimits) -> Any:

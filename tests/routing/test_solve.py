@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bench.xianning import xianning_problem
-from routing import COLD_2_8, Plan, PlanProgress, Problem, Site, Window, plan_from_json, to_json
+from routing import COLD_2_8, Plan, PlanProgress, Problem, Site, Window, plan_from_json, problem_from_json, to_json
 from routing.check import violations
+from routing.instance import Instance
+from routing.model import SearchLimits, search
 from routing.problem import Priority
+from routing.prune import Pruned, prune
+from routing.schedule import earliest, line_of
+from routing.search.ruin import Improver, Rounds
 from routing.solve import SolveParams, solve, travel_matrix
 from routing.travel import FallbackProvider, GeodesicProvider, OsrmProvider
 from tests.routing.cases import HOUR, LAB, MIN, QUICK, A, B, courier, planned, problem, random_problem, request
@@ -91,6 +99,56 @@ def test_stop_keeps_the_best(tiny: Problem) -> None:
     assert [notice.code for notice in plan.notices] == ["stopped_early"]
     assert violations(tiny, plan, travel_matrix(tiny)) == []
     assert plan.unserved == ()
+
+
+def test_an_error_of_the_caller_comes_back_to_the_caller(tiny: Problem) -> None:
+    """A progress function that fails (a database that is away) fails the call, not the process."""
+
+    def broken(_: PlanProgress) -> None:
+        raise ConnectionError("away")
+
+    with pytest.raises(ConnectionError):
+        solve(tiny, SolveParams(seconds=5), progress=broken)
+
+    def asked() -> bool:
+        raise ConnectionError("away")
+
+    with pytest.raises(ConnectionError):
+        solve(tiny, SolveParams(seconds=5), should_stop=asked)
+
+
+def test_a_small_day_is_not_searched_for_the_whole_time(tiny: Problem) -> None:
+    """Two requests are done when they are done, not after the ten seconds that were allowed."""
+    assert solve(tiny, SolveParams(seconds=10)).search_s < 3
+
+
+def test_ruin_and_recreate_never_makes_it_worse() -> None:
+    """From the start that OR-Tools gives: same or better score, every route holds exactly, nothing twice."""
+    case = xianning_problem(requests=60, couriers=6)
+    instance = Instance(case, travel_matrix(case))
+    pruned = prune(instance)
+    start = search(instance, pruned.possible, pruned.allowed, SearchLimits(5, 3)).visits
+    improver = Improver(instance, pruned.possible, pruned.allowed)
+    best, stopped = improver.run(start, Rounds(10, 40))
+    assert not stopped
+    assert improver.score(best, _left(pruned, best)) <= improver.score(start, _left(pruned, start))
+    assert all(earliest(line_of(instance, who, visits)) for who, visits in enumerate(best) if visits)
+    flat = [visit for visits in best for visit in visits]
+    assert len(flat) == len(set(flat))
+
+
+def _left(pruned: Pruned, routes: Sequence[Sequence[int]]) -> list[int]:
+    served = {visit for visits in routes for visit in visits}
+    return [request for request in pruned.possible if request not in served]
+
+
+def test_the_example_of_the_documentation_works() -> None:
+    """The JSON in docs/formats/problem.md is read and planned as it stands."""
+    text = (Path(__file__).parents[2] / "docs" / "formats" / "problem.md").read_text(encoding="utf-8")
+    case = problem_from_json(text.split("```json\n")[1].split("```")[0])
+    plan = planned(case)
+    assert plan.unserved == ()
+    assert violations(case, plan, travel_matrix(case)) == []
 
 
 def test_the_plan_tells_that_roads_were_guessed(tiny: Problem) -> None:
