@@ -17,12 +17,16 @@ def sweep_silence() -> None:
         sweep.silence(session, now=now)
     with transaction() as session:
         sweep.open_runs(session, now=now)
-    refresh_use_by()
+    _refresh()
 
 
 @shared_task(name="telemetry.tasks.refresh_use_by")  # type: ignore[untyped-decorator,unused-ignore]
 def refresh_use_by() -> None:
     """Bring the use-by time of every tube under way up to date."""
+    _refresh()
+
+
+def _refresh() -> None:
     with transaction() as session:
         parts = sweep.parts_under_way(session)
     for part in parts:
