@@ -209,27 +209,29 @@ def child_environment(settings: Settings, mqtt_url: str | None) -> dict[str, str
 
 
 def prepare(settings: Settings, env: Mapping[str, str], *, demo: bool) -> None:
-    """Tables at their newest version and, for the demo, its network; both are skipped when nothing changed."""
-    if prepared(settings, demo=demo):
-        return
-    step = ("seed",) if demo else ("db", "upgrade")  # seed brings the tables up to date first
-    done = subprocess.run(ours(*step), env=dict(env), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        words = (done.stderr or done.stdout).strip()[-3000:]
-        name = " ".join(step)
-        raise CannotStart(f"准备步骤失败：labrelay {name}", f"A step failed: labrelay {name}\n{words}")
-    _mark(settings).write_text(_state(settings, demo=demo))
+    """Tables at their newest version and, for the demo, its network and its clock at the next morning."""
+    steps = [] if prepared(settings) else [("db", "upgrade")]
+    if demo:
+        steps.append(("demo", "prepare"))
+    for step in steps:
+        done = subprocess.run(ours(*step), env=dict(env), capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            words = (done.stderr or done.stdout).strip()[-3000:]
+            name = " ".join(step)
+            raise CannotStart(f"准备步骤失败：labrelay {name}", f"A step failed: labrelay {name}\n{words}")
+        if step == ("db", "upgrade"):
+            _mark(settings).write_text(_state(settings))
 
 
-def prepared(settings: Settings, *, demo: bool) -> bool:
-    """Whether the embedded database has had these migrations (and the seed): spares seconds at every start."""
+def prepared(settings: Settings) -> bool:
+    """Whether the embedded database has had these migrations: spares alembic's seconds at every start."""
     mark = _mark(settings)
     database = settings.var_dir / "labrelay.db"
     return (
         settings.database_url == f"sqlite:///{database}"
         and database.exists()
         and mark.exists()
-        and mark.read_text() == _state(settings, demo=demo)
+        and mark.read_text() == _state(settings)
     )
 
 
@@ -237,14 +239,14 @@ def _mark(settings: Settings) -> Path:
     return settings.var_dir / "prepared"
 
 
-def _state(settings: Settings, *, demo: bool) -> str:
-    """Identifies the database file, the migrations that exist and whether the demo's network is in it."""
+def _state(settings: Settings) -> str:
+    """Identifies the database file and the migrations that exist."""
     seen = hashlib.sha256()
     for path in _sources():
         seen.update(path.name.encode() + path.read_bytes())
     database = settings.var_dir / "labrelay.db"
     inode = database.stat().st_ino if database.exists() else 0
-    return f"{seen.hexdigest()} {inode} {'demo' if demo else ''}"
+    return f"{seen.hexdigest()} {inode}"
 
 
 def _sources() -> list[Path]:

@@ -178,12 +178,11 @@ def test_migrations_run_again_only_when_something_changed(tmp_path: Path) -> Non
     """A database that is new, replaced or elsewhere is never taken for migrated."""
     config = settings(tmp_path, 8731)
     database = tmp_path / "labrelay.db"
-    assert not supervisor.prepared(config, demo=False)
+    assert not supervisor.prepared(config)
     database.write_bytes(b"")
-    (tmp_path / "prepared").write_text(supervisor._state(config, demo=False))
-    assert supervisor.prepared(config, demo=False)
-    assert not supervisor.prepared(config, demo=True)
+    (tmp_path / "prepared").write_text(supervisor._state(config))
+    assert supervisor.prepared(config)
     database.rename(tmp_path / "old.db")
-    assert not supervisor.prepared(config, demo=False)
+    assert not supervisor.prepared(config)
     database.write_bytes(b"")
-    assert not supervisor.prepared(config, demo=False)
+    assert not supervisor.prepared(config)
