@@ -8,7 +8,9 @@ Numbers of a laboratory system are kept as they are; ours exist where there is n
     seal         SL nnnnnnn c          a numbered seal
 
 ``c`` is one of 0-9 A-Z and covers everything before it, the letters included. The system finds every wrong
-character and every exchange of two neighbours, which are the slips people make when they type a label.
+character and 199 of 200 exchanges of two neighbours, which are the slips people make when they type a label.
+(MOD 37-2 would find every exchange, but its check character may be ``*``, which keyboards and scanners set to
+letters and digits cannot give.)
 Dates are local (Asia/Shanghai); the serial comes from whoever keeps the counter.
 """
 
@@ -125,7 +127,7 @@ def recognise(text: str) -> Kind | None:
 def verify(text: str, kind: Kind | None = None) -> Number:
     """Take a typed or scanned number apart.
 
-    Raises Invalid ``number_not_ours`` (no such form, or not of ``kind``) or ``number_check_failed`` (mistyped).
+    Raises Invalid ``number_not_ours`` (no such form, or not of ``kind``) or ``number_check_failed``.
     """
     plain = normalise(text)
     found = recognise(plain)

@@ -10,15 +10,19 @@ import re
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _BLANKS = dict.fromkeys((0x3000, 0x00A0, 0x2002, 0x2003, 0x2009, 0x202F, 0x0009, 0x000A, 0x000D), " ")
-_INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F))
-_TABLE: dict[int, str | int | None] = {**_FULL_WIDTH, **_BLANKS, **_INVISIBLE}
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F, *_CONTROLS))
+_TABLE: dict[int, str | int | None] = {**_FULL_WIDTH, **_INVISIBLE, **_BLANKS}
 _RUNS = re.compile(" {2,}")
 _KEY_NOISE = re.compile(r"[\s_\-./\\:,;()\[\]{}<>*#'\"·、，。：；（）【】《》“”]+")
 _LIST_MARKS = re.compile(r"[,;|\n\r、，；｜]+|\s{2,}")
 
 
 def clean(text: str) -> str:
-    """Half-width ASCII, single plain blanks, nothing invisible, no blanks at the ends. Idempotent."""
+    """Half-width ASCII, single plain blanks, nothing invisible, no blanks at the ends. Idempotent.
+
+    Control characters go too: they could steer a terminal, turn text round, or be refused by the database.
+    """
     return _RUNS.sub(" ", text.translate(_TABLE)).strip()
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain.access import COLLECTOR, Scope
-from logistics.domain.acts import Act, Status
+from logistics.domain.acts import Act, Answer, Status
 from logistics.errors import Conflict, Invalid
 from logistics.imports import OrderRow, Preview
 from logistics.models import Order, Specimen, Test, User
@@ -204,7 +204,7 @@ def apply(session: Session, checked: Checked, *, actor: User, scope: Scope, now:
         if change.action is not Action.CREATE or not isinstance(row, OrderRow):
             continue
         answer = custody.record(session, [_registration(row, change, now)], actor=actor, scope=scope, now=now)[0]
-        _accepted(answer.status, answer.code, row)
+        _accepted(answer, row)
         if row.collected_at is not None and actor.role == COLLECTOR:
             tube = answer.result["specimen_id"]
             collect = Act(
@@ -216,7 +216,7 @@ def apply(session: Session, checked: Checked, *, actor: User, scope: Scope, now:
                 site=change.values["site"],
             )
             done = custody.record(session, [collect], actor=actor, scope=scope, now=now)[0]
-            _accepted(done.status, done.code, row)
+            _accepted(done, row)
     return result_of(checked.changes)
 
 
@@ -254,6 +254,7 @@ def _id(act: str, change: Change, at: datetime) -> str:
     return str(uuid5(IMPORT_NAMESPACE, name))
 
 
-def _accepted(status: Status, code: str, row: OrderRow) -> None:
-    if status not in (Status.DONE, Status.DUPLICATE):
-        raise Conflict("import_row_refused", field="file", line=row.line, reason=code)
+def _accepted(answer: Answer, row: OrderRow) -> None:
+    if answer.status not in (Status.DONE, Status.DUPLICATE):
+        facts = dict(answer.params)
+        raise Conflict("import_row_refused", field="file", line=row.line, reason=answer.code, facts=facts)

@@ -19,13 +19,21 @@ from logistics.domain.access import Scope
 from logistics.errors import Forbidden, Invalid
 from logistics.imports import Kind, Table, parse
 from logistics.models import User
-from logistics.services import import_masters, import_orders
+from logistics.services import import_orders
 from logistics.services.import_checked import Checked, Result
+from logistics.services.import_masters import (
+    apply_sites,
+    apply_tests,
+    apply_users,
+    check_sites,
+    check_tests,
+    check_users,
+)
 
 CHECKS = {
-    Kind.SITES: import_masters.check_sites,
-    Kind.TESTS: import_masters.check_tests,
-    Kind.USERS: import_masters.check_users,
+    Kind.SITES: check_sites,
+    Kind.TESTS: check_tests,
+    Kind.USERS: check_users,
     Kind.ORDERS: import_orders.check,
 }
 
@@ -61,10 +69,10 @@ def apply(session: Session, checked: Checked, *, actor: User, scope: Scope, now:
     if checked.kind is Kind.ORDERS:
         return import_orders.apply(session, checked, actor=actor, scope=scope, now=now)
     if checked.kind is Kind.SITES:
-        return import_masters.apply_sites(session, checked)
+        return apply_sites(session, checked)
     if checked.kind is Kind.TESTS:
-        return import_masters.apply_tests(session, checked)
-    return import_masters.apply_users(session, checked)
+        return apply_tests(session, checked)
+    return apply_users(session, checked)
 
 
 def _permit(kind: Kind, scope: Scope) -> None:

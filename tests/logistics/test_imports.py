@@ -65,6 +65,11 @@ def test_chinese_and_raised_digits_stay(text: str) -> None:
     assert clean(text) == text
 
 
+def test_control_characters_are_dropped() -> None:
+    """A cell must not steer a terminal, turn text round or carry a NUL into the database."""
+    assert clean("a\x1b[31mb\x00\u202ec\td") == "a[31mbc d"
+
+
 def test_names_compare_without_marks_and_width() -> None:
     """Headings and names match whatever marks stand around them."""
     assert key("送检单位：") == key(" 送检单位* ") == key("送检　单位")

@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from logistics import clock
+from logistics.db import db
 from logistics.models import Specimen, User
 from logistics.services import seed
 from web.auth import authenticate
@@ -23,7 +23,7 @@ SHICHENG = "421223102"
 
 @pytest.fixture
 def shell(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    """The command runs in this process, on the application of the test."""
+    """The command runs in this process, on the application of the test, with a session of its own."""
     compile_catalogs()
     seed.xianning_sites(session)
     seed.tests(session)
@@ -37,6 +37,7 @@ def shell(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> CliR
 
 
 def run(shell: CliRunner, *words: str, typed: str = "") -> Result:
+    db.session.rollback()  # SQLite has one writer: the test's own session must not hold it
     return shell.invoke(command.import_, list(words), input=typed)
 
 
@@ -81,7 +82,12 @@ def test_new_users_get_first_passwords_in_a_private_file(shell: CliRunner, sessi
     session.rollback()
     user = authenticate(session, name, word)
     assert user.must_change_password
-    assert clock.now() is not None
+    again = write(tmp_path, "用户名,姓名,角色,所属机构\nzhao,赵护士,采样员,石城镇\n")
+    refused = run(shell, "users", again, "--yes", "--passwords", str(out))
+    assert refused.exit_code == 2
+    assert out.read_text().startswith("lihs,")
+    session.rollback()
+    assert session.scalars(select(User).where(User.username == "zhao")).first() is None
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from logistics.domain import numbers
@@ -42,13 +43,20 @@ def test_one_wrong_character_is_found(body: str, data: st.DataObject) -> None:
     assert not numbers.checks(whole[:place] + other + whole[place + 1 :])
 
 
-@given(bodies, st.data())
-def test_two_exchanged_neighbours_are_found(body: str, data: st.DataObject) -> None:
-    """Any two different neighbours exchanged fail the check."""
-    whole = body + numbers.check_character(body)
-    place = data.draw(st.integers(0, len(whole) - 2))
-    assume(whole[place] != whole[place + 1])
-    assert not numbers.checks(whole[:place] + whole[place + 1] + whole[place] + whole[place + 2 :])
+def test_exchanged_neighbours_are_found_but_for_one_in_two_hundred() -> None:
+    """Over many issued numbers and every pair of neighbours in them; the share missed is what the docstring says."""
+    missed = tried = 0
+    dice = random.Random(1)
+    for _ in range(3_000):
+        kind = dice.choice(list(Kind))
+        serial = dice.randint(1, 10 ** FORMATS[kind].serial_digits - 1)
+        text = numbers.issue(kind, serial, date(2026, dice.randint(1, 12), dice.randint(1, 28)))
+        for place in range(len(text) - 1):
+            if text[place] != text[place + 1]:
+                tried += 1
+                missed += numbers.checks(text[:place] + text[place + 1] + text[place] + text[place + 2 :])
+    assert tried > 20_000
+    assert missed / tried < 1 / 150  # 1 in 200 but for chance
 
 
 @given(issued())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -60,7 +61,16 @@ def import_(
             table = read_table(file.read_bytes(), file.name, encoding=encoding)
             _run(Kind(kind), table, _mapping(pairs), username, default_site, passwords, yes)
         except LabrelayError as error:
-            raise click.ClickException(str(sentence_of(error))) from None
+            raise click.ClickException(_sentence(error)) from None
+
+
+def _sentence(error: LabrelayError) -> str:
+    """The sentence; for a row that custody refused, with the sentence of that refusal inside."""
+    if error.code != "import_row_refused":
+        return str(sentence_of(error))
+    facts = error.params.get("facts")
+    reason = sentence(str(error.params["reason"]), facts if isinstance(facts, dict) else {})
+    return str(sentence(error.code, {**error.params, "reason": reason}))
 
 
 def _run(
@@ -73,9 +83,13 @@ def _run(
     yes: bool,
 ) -> None:
     set_reading(True)
-    session: Session = db.session()
-    scope = network.scope_of_user(session, _actor(session, kind, username))
-    checked = _check(session, kind, table, mapping, scope, default_site)
+    try:
+        session: Session = db.session()
+        scope = network.scope_of_user(session, _actor(session, kind, username))
+        checked = _check(session, kind, table, mapping, scope, default_site)
+    finally:
+        db.session.rollback()
+        set_reading(False)
     _show(checked)
     if checked.errors:
         raise click.exceptions.Exit(1)
@@ -89,10 +103,8 @@ def _run(
         scope = network.scope_of_user(session, actor)
         checked = _check(session, kind, table, mapping, scope, default_site)
         result = importing.apply(session, checked, actor=actor, scope=scope, now=clock.now())
-        first = _first_passwords(session, result.created) if kind is Kind.USERS and passwords else {}
-    if first and passwords:
-        passwords.touch(mode=0o600)
-        passwords.write_text("".join(f"{name},{word}\n" for name, word in first.items()), encoding="utf-8")
+        if kind is Kind.USERS and passwords and result.created:
+            _first_passwords(session, result.created, passwords)
     click.echo(
         gettext(
             "Done: %(created)s new, %(changed)s changed, %(unchanged)s left as they were.",
@@ -167,11 +179,17 @@ def _in_words(error: RowError) -> str:
     return str(gettext("Line %(line)s: %(said)s", **place))
 
 
-def _first_passwords(session: Session, usernames: Iterable[str]) -> dict[str, str]:
-    """A random first password each; it must be changed at the first login."""
-    first = {}
-    for name in usernames:
-        user = session.scalars(select(User).where(User.username == name)).one()
-        first[name] = secrets.token_urlsafe(PASSWORD_BYTES)
-        set_password(user, first[name])
-    return first
+def _first_passwords(session: Session, usernames: Iterable[str], file: Path) -> None:
+    """A random first password each, written to a new file before the commit; to be changed at the first login."""
+    try:
+        handle = os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(
+            gettext("%(file)s cannot be made: %(why)s", file=str(file), why=error.strerror)
+        ) from None
+    with handle:
+        for name in usernames:
+            user = session.scalars(select(User).where(User.username == name)).one()
+            password = secrets.token_urlsafe(PASSWORD_BYTES)
+            set_password(user, password)
+            handle.write(f"{name},{password}\n")
