@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_login import UserMixin
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from logistics.db import Base
@@ -116,7 +116,6 @@ class Courier(Base):
     """A courier's working conditions; the person is the user of the same name. Minutes after local midnight."""
 
     __tablename__ = "courier"
-    __table_args__ = (UniqueConstraint("username"),)
 
     username: Mapped[str] = mapped_column(ForeignKey("user_account.username"), primary_key=True)
     vehicle_code: Mapped[str | None] = mapped_column(ForeignKey("vehicle.code"))

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from alembic import context
 from flask import current_app
 
-from logistics.db import Base
+from logistics.db import Base, JSONType, UTCDateTime
+
+
+def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Write our own types by their names; the rest as Alembic does."""
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "logistics.db.UTCDateTime()"
+    if kind == "type" and item == JSONType:
+        return "logistics.db.JSONType"
+    return False
 
 
 def run() -> None:
@@ -15,7 +26,9 @@ def run() -> None:
         sqlite = connection.dialect.name == "sqlite"
         if not sqlite:  # two processes starting together: the second waits, then finds nothing to do
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(8731)")
-        context.configure(connection=connection, target_metadata=Base.metadata, **migrate.configure_args)
+        context.configure(
+            connection=connection, target_metadata=Base.metadata, render_item=render, **migrate.configure_args
+        )
         context.run_migrations()
 
 
