@@ -38,6 +38,7 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("message", (event) => {
   if (event.data === "signed-out") event.waitUntil(caches.delete(PAGES));
+  if (event.data && event.data.keep) event.waitUntil(keep(event.data.keep));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -56,6 +57,19 @@ async function fromShell(request) {
   const answer = await fetch(request);
   if (answer.ok && answer.status === 200) cache.put(request, answer.clone());
   return answer;
+}
+
+/** What a page had loaded before this worker was in charge: without it the first visit would not work offline. */
+async function keep(addresses) {
+  const shell = await caches.open(SHELL);
+  const pages = await caches.open(PAGES);
+  for (const address of addresses) {
+    const { origin, pathname } = new URL(address);
+    const cache = FIELD_PAGES.test(pathname) ? pages : pathname.startsWith("/static/") || pathname.startsWith("/i18n/") ? shell : null;
+    if (origin !== self.location.origin || !cache || (await cache.match(address))) continue;
+    const answer = await fetch(address, { credentials: "same-origin" }).catch(() => null);
+    if (answer && answer.ok && !answer.redirected) await cache.put(address, answer);
+  }
 }
 
 /** Network first without a fuse: a catalogue that is a minute old is worse than a short wait. */

@@ -8,7 +8,26 @@ from web.access import access
 
 blueprint = Blueprint("styleguide", __name__)
 
-SPECIMEN_STATES = ["registered", "collected", "collection_failed", "packed", "sealed", "in_transit", "arrived", "received", "accepted", "accepted_concession", "hold", "rejected", "forwarded", "missing", "lost", "found", "recalled", "disposed"]
+SPECIMEN_STATES = [
+    "registered",
+    "collected",
+    "collection_failed",
+    "packed",
+    "sealed",
+    "in_transit",
+    "arrived",
+    "received",
+    "accepted",
+    "accepted_concession",
+    "hold",
+    "rejected",
+    "forwarded",
+    "missing",
+    "lost",
+    "found",
+    "recalled",
+    "disposed",
+]
 CONSIGNMENT_STATES = "open sealed ready in_transit arrived receiving received closed overdue".split()  # noqa: SIM905
 ALERT_STATES = ("open", "acknowledged", "snoozed", "ended", "closed")
 

@@ -143,6 +143,9 @@ export function createScanPanel(root, { onScan, wedge = true, validate = null, o
   if (entry) entry.addEventListener("submit", submit);
   const stopWedge = wedge ? startWedge({ onScan: (text) => take(text, "scanned"), onKey, validate }) : () => undefined;
 
+  // Until here a click would have been lost: the template delivers them disabled.
+  for (const control of [part("camera"), entry && entry.elements.code]) if (control) control.disabled = false;
+
   return {
     show, count, take, message, scanner,
     startCamera: () => (scanner && !scanner.running ? camera() : Promise.resolve()),

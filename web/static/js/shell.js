@@ -17,6 +17,10 @@ function wireLanguages() {
 function registerWorker() {
   if (!("serviceWorker" in navigator) || !window.isSecureContext) return;
   navigator.serviceWorker.register("/sw.js").catch((error) => console.warn("service worker", error));
+  navigator.serviceWorker.ready.then((registration) => {
+    const loaded = performance.getEntriesByType("resource").map((entry) => entry.name.split("#")[0]);
+    registration.active.postMessage({ keep: [location.href.split("#")[0], ...new Set(loaded)] });
+  });
 }
 
 async function start() {

@@ -1,0 +1,75 @@
+"""A running web server and a real Chromium for browser tests, and the small things that they all need."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+from werkzeug.security import generate_password_hash
+
+from logistics.db import transaction
+from logistics.models import User
+
+CHROMIUM = "/usr/bin/chromium"
+PASSWORD = "tests-only-password"
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1440, "height": 900}
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """The application on a free port of this machine; gives its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+
+
+@contextmanager
+def chromium(*, camera: Path | None = None) -> Iterator[Browser]:
+    """Debian's Chromium without a window. ``camera``: a .y4m or .mjpeg file that plays as the camera."""
+    args = ["--no-sandbox", "--disable-gpu"]
+    if camera is not None:
+        args += [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+        ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def add_user(app: Flask, username: str, role: str, **fields: object) -> None:
+    with app.app_context(), transaction() as session:
+        session.add(
+            User(
+                username=username,
+                role=role,
+                name_zh=fields.pop("name_zh", username),
+                name_en=fields.pop("name_en", username),
+                password_hash=generate_password_hash(PASSWORD, method="scrypt:1024:8:1"),
+                **fields,
+            )
+        )
+
+
+def sign_in(page: Page, address: str, username: str, *, lang: str = "zh_CN") -> None:
+    """Through the login page, as a person would."""
+    page.goto(f"{address}/login?lang={lang}")
+    page.fill("#username", username)
+    page.fill("#password", PASSWORD)
+    with page.expect_navigation():
+        page.click("#login-form [type=submit]")
