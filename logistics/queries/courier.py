@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -61,7 +62,7 @@ def today(session: Session, user: User, scope: Scope, *, now: datetime) -> dict[
         "handovers": _handovers(session, user.username, day),
         "sites": {site.code: _site(site) for site in sites},
         "signers": _signers(session, [site.code for site in sites]),
-        "travel_s": travel_s(sites),
+        "travel_s": as_planned(travel_s(sites), stops),
         "reasons": _reasons(session),
     }
 
@@ -237,6 +238,17 @@ def travel_s(sites: list[Site]) -> dict[str, dict[str, int]]:
         row: {column: int(matrix.travel_s[i, j]) for j, column in enumerate(matrix.site_ids) if i != j}
         for i, row in enumerate(matrix.site_ids)
     }
+
+
+def as_planned(travel: dict[str, dict[str, int]], stops: list[Stop]) -> dict[str, dict[str, int]]:
+    """The same with the plan's own driving times where it drives that leg and is quicker than the estimate: the
+    plan may know the roads; its longer legs hold waiting time."""
+    for here, there in pairwise(stops):
+        known = travel.get(here.site_code, {}).get(there.site_code)
+        if known is not None and here.plan_id == there.plan_id:
+            planned = int((there.arrive_at - here.depart_at).total_seconds())
+            travel[here.site_code][there.site_code] = max(0, min(known, planned))
+    return travel
 
 
 def place(site: Site) -> Place:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from flask import Blueprint, Response, jsonify, request
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
 from logistics import clock
 from logistics.db import db, transaction
@@ -15,6 +16,7 @@ from logistics.errors import Invalid
 from logistics.queries import courier as queries
 from logistics.services import positions, stop_order
 from logistics.services.custody import FUTURE_TOLERANCE
+from telemetry import queries as telemetry
 from web.access import access
 from web.auth import audit, scope
 
@@ -65,7 +67,23 @@ def today() -> Response:
 
 def document() -> dict[str, Any]:
     now = clock.now()
-    return queries.today(db.session(), current_user, scope(), now=now)
+    session = db.session()
+    found = queries.today(session, current_user, scope(), now=now)
+    found["temps"] = _temps(session, {load["box"]: load["temp_class"] for load in found["consignments"]}, now)
+    return found
+
+
+def _temps(session: Session, classes: dict[str, str], now: datetime) -> dict[str, Any]:
+    """The newest reading of each box with a logger: degrees Celsius, and the band of its class."""
+    return {
+        code: {
+            "at": queries.text(reading.at),
+            "temp_c": round(reading.temp_c, 1),
+            "fresh": reading.fresh,
+            "inside": reading.inside,
+        }
+        for code, reading in telemetry.latest(session, classes, now=now).items()
+    }
 
 
 @blueprint.post("/positions")

@@ -47,21 +47,25 @@ function apply(day, { act, waiting }) {
   }
 }
 
+/** An act may be in the day already (its answer was lost): what it did once is not done twice. */
 function handOver(day, act, waiting, at) {
   const { consignment, box } = act.subject;
-  let load = day.loads.find((one) => (consignment ? one.number === consignment : one.box === box));
+  const giving = act.payload.meaning === "delivery";
   const refused = new Set((act.payload.refused || []).map((one) => one.specimen));
+  let load = day.loads.find((one) => (consignment ? one.number === consignment : one.box === box));
+  const told = day.handovers.find((one) => one.site === act.site && one.meaning === act.payload.meaning && [consignment, load && load.number].includes(one.consignment));
+  if (told) return;
   if (!load) {
+    if (giving) return;
     load = { number: consignment || null, box: box || null, unknown: true, temp_class: null, origin: act.site, destination: null, state: "sealed", holder: null, priority: "routine", tubes: [], count: act.payload.count };
     day.loads.push(load);
   }
-  const giving = load.holder === day.username;
-  day.handovers.push({ site: act.site, consignment: load.number || load.box, meaning: giving ? "delivery" : "pickup", tubes: act.payload.count, refused: refused.size, at, waiting });
+  day.handovers.push({ site: act.site, consignment: load.number || load.box, meaning: act.payload.meaning, tubes: act.payload.count, refused: refused.size, at, waiting });
   load.waiting = waiting;
   if (giving) {
     day.loads.splice(day.loads.indexOf(load), 1);
     day.delivered.push({ ...load, site: act.site });
-  } else {
+  } else if (load.holder !== day.username) {
     Object.assign(load, { holder: day.username, state: "in_transit", location: null, departed_at: at, tubes: load.tubes.filter((tube) => !refused.has(tube.accession)) });
   }
 }

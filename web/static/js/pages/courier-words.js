@@ -75,3 +75,18 @@ export function sheet(title, body, foot = []) {
   element.showModal();
   return { element, closed, close: (value) => element.close(value) };
 }
+
+/**
+ * Put nodes into a place only when something to see has changed, and keep the focus where it was: a button must not
+ * vanish under the thumb that presses it. Elements with data-key are the ones that keep the focus.
+ */
+export function swap(place, nodes) {
+  const made = h("div", {}, nodes);
+  if (place.innerHTML === made.innerHTML) return;
+  const focused = place.contains(document.activeElement) && document.activeElement.closest("[data-key]");
+  const key = focused ? focused.dataset.key : null;
+  place.replaceChildren(...Array.from(made.childNodes));
+  if (!key) return;
+  const again = place.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  if (again) again.focus({ preventScroll: true });
+}
