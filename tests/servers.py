@@ -103,11 +103,20 @@ def stop(process: subprocess.Popen[bytes], *, signal_first: int = signal.SIGTERM
         os.killpg(process.pid, signal.SIGKILL)  # what the leader left in its group
 
 
+def _sweep(base: Path) -> None:
+    """Remove what test processes that were killed left in memory."""
+    for folder in base.glob("labrelay-test-*"):
+        pid = folder.name.split("-")[2]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def private_folder(name: str, owner: str | None = None) -> Iterator[Path]:
     """A short path in memory where there is one: fast, and unix sockets allow only 107 bytes."""
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix=f"labrelay-{name}-", dir=base))
+    base = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else Path(tempfile.gettempdir())
+    _sweep(base)
+    folder = Path(tempfile.mkdtemp(prefix=f"labrelay-test-{os.getpid()}-{name}-", dir=base))
     try:
         if owner:
             account = pwd.getpwnam(owner)
