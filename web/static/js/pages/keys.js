@@ -1,0 +1,30 @@
+/**
+ * Single keys as commands beside a wedge scanner, which types letters too: a key counts only when no other one
+ * follows within a moment. Keys are told by their place (`event.code`), so that a Chinese input method does not matter.
+ *
+ *   startKeys({KeyG: () => …, Digit1: () => …});   nothing happens while a field or a dialog has the focus
+ */
+const ALONE_MS = 110;
+
+export function startKeys(commands, { target = window, active = () => true } = {}) {
+  let timer = null;
+  let lastAt = -Infinity;
+  const busy = () => {
+    const element = document.activeElement;
+    return Boolean(document.querySelector("dialog[open]")) || (element && /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName) && !/^(checkbox|radio|button|submit)$/.test(element.type));
+  };
+  const listen = (event) => {
+    clearTimeout(timer);
+    const burst = event.timeStamp - lastAt < ALONE_MS;
+    lastAt = event.timeStamp;
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || burst || busy() || !active()) return;
+    const code = event.code.replace("Numpad", "Digit");
+    const run = commands[code];
+    if (run) timer = setTimeout(run, ALONE_MS);
+  };
+  target.addEventListener("keydown", listen);
+  return () => {
+    clearTimeout(timer);
+    target.removeEventListener("keydown", listen);
+  };
+}

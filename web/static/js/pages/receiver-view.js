@@ -1,0 +1,115 @@
+/** What the receiving desk shows, built from its state. Nothing here sends anything. */
+import { chip, fill, h, icon, setTone } from "../dom.js";
+import { _ } from "../i18n.js";
+import { cap, priorityChip, tempChip, useByChip, when } from "./office.js";
+
+export const RECEIVED = new Set(["scanned", "ticked", "found", "unexpected"]);
+const isOpen = (tube) => tube.outcome === "expected";
+
+export const conditionWord = (value) => ({ good: _("Good"), damaged: _("Damaged"), leaked: _("Leaked") }[value] || _("Not stated"));
+
+/** What stands against accepting a tube without looking: null, or the reason in words. */
+export function doubt(tube, site) {
+  if (tube.on_hold) return _("on hold");
+  if (tube.condition && tube.condition !== "good") return conditionWord(tube.condition);
+  if (["expired", "outside"].includes(tube.stability)) return _("stability");
+  return tube.destination === site ? null : _("for the next laboratory");
+}
+
+export const undecided = (tube) => RECEIVED.has(tube.outcome) && tube.state === "received";
+
+function decisionChip(tube, names) {
+  if (tube.on_hold) return chip(_("On hold"), "hold", "hold");
+  if (tube.state === "accepted") return chip(_("Accepted"), "ok", "check");
+  if (tube.state === "accepted_concession") return chip(`${_("Accepted with concession")}: ${names[tube.reason] || tube.reason || ""}`, "warn", "check");
+  if (tube.state === "rejected") return chip(`${_("Rejected")}: ${names[tube.reason] || tube.reason || ""}`, "danger", "cross-circle");
+  return null;
+}
+
+function outcomeChip(tube) {
+  const table = {
+    scanned: [_("Scanned"), "ok", "scan"], ticked: [_("Ticked by hand"), "warn", "pen"], found: [_("Found"), "ok", "search"],
+    unexpected: [_("Unexpected"), "warn", "plus"], missing: [_("Declared missing"), "danger", "missing"],
+  };
+  return table[tube.outcome] ? chip(...table[tube.outcome]) : null;
+}
+
+const stabilityChip = (tube) => (["expired", "outside"].includes(tube.stability) ? chip(tube.stability === "expired" ? _("Expired") : _("Was outside the band"), "danger", "thermometer") : null);
+
+/** One tube of the list. */
+export function tubeRow(tube, { current, pending, names, site, onPick }) {
+  const tone = tube.state === "rejected" || tube.outcome === "missing" ? "danger" : tube.on_hold ? "hold" : RECEIVED.has(tube.outcome) ? (tube.condition === "good" ? "ok" : "danger") : pending ? "warn" : "neutral";
+  return h("li", { class: `tube tone-${tone}${current ? " is-current" : ""}`, dataset: { tube: tube.id }, "aria-current": current ? "true" : null, onclick: () => onPick(tube) },
+    h("span", { class: "tube-mark" }, icon(tone === "ok" ? "check" : tube.outcome === "missing" ? "missing" : tone === "hold" ? "hold" : tone === "danger" ? "warning" : pending ? "hourglass" : "question")),
+    h("div", { class: "work-main" },
+      h("div", { class: "work-title" }, h("code", {}, tube.accession), priorityChip(tube.priority), pending ? chip(_("Seen, condition not stated"), "warn", "hourglass") : null, decisionChip(tube, names), stabilityChip(tube)),
+      h("div", { class: "work-sub" }, cap(tube.cap, tube.container), " ", tube.tests.join(_(", ")), tube.destination === site ? "" : ` · → ${tube.destination_name}`)),
+    h("div", { class: "work-side" }, isOpen(tube) ? useByChip(tube) : h("span", { class: "row-sm" }, tube.condition && tube.condition !== "good" ? chip(conditionWord(tube.condition), "danger", "warning") : null, tube.outcome === "scanned" ? null : outcomeChip(tube)),
+      tube.checked_by && !isOpen(tube) ? h("span", { class: "muted" }, `${tube.checked_by} ${when(tube.checked_at)}`) : null));
+}
+
+function strangerRow(found, names) {
+  return h("li", { class: "tube tone-warn" }, h("span", { class: "tube-mark" }, icon("plus")),
+    h("div", { class: "work-main" }, h("div", { class: "work-title" }, h("code", {}, found.accession), chip(_("Unknown tube"), "warn", "question")), h("div", { class: "work-sub" }, [names[found.reason] || found.reason, found.note].filter(Boolean).join(" · "))),
+    h("div", { class: "work-side muted" }, `${found.found_by} ${when(found.found_at)}`));
+}
+
+/** Counts of the three states. */
+export function counts(tubes) {
+  return {
+    received: tubes.filter((tube) => RECEIVED.has(tube.outcome)).length,
+    open: tubes.filter(isOpen).length,
+    missing: tubes.filter((tube) => tube.outcome === "missing").length,
+  };
+}
+
+/** The lists and the three figures. */
+export function showLists(root, state, options) {
+  const { tubes = [], strangers = [] } = state;
+  const figures = counts(tubes);
+  for (const [name, number] of Object.entries(figures)) root.querySelector(`[data-n="${name}"]`).textContent = String(number);
+  const open = tubes.filter(isOpen);
+  const done = tubes.filter((tube) => !isOpen(tube)).sort((a, b) => String(b.checked_at).localeCompare(String(a.checked_at)));
+  const row = (tube) => tubeRow(tube, { ...options, current: tube.id === options.currentId, pending: options.pendingIds.has(tube.id) });
+  fill(root.querySelector("[data-open-tubes]"), open.length ? open.map(row) : h("li", { class: "tube-none" }, icon("check-circle"), _("Every tube of the manifest is accounted for.")));
+  fill(root.querySelector("[data-done-tubes]"), strangers.map((found) => strangerRow(found, options.names)), done.map(row));
+  root.querySelector("[data-count-open]").textContent = String(open.length);
+  root.querySelector("[data-count-done]").textContent = String(done.length + strangers.length);
+}
+
+/** Title line: which box, from where, and how it fared on the way. */
+export function showHead(root, state) {
+  const one = state.consignment;
+  root.querySelector("[data-title]").textContent = one ? _("Box %(box)s from %(place)s", { box: one.box, place: one.origin_name }) : _("Receiving");
+  root.querySelector("[data-sub]").textContent = one ? [one.number, one.departed_at ? _("left %(time)s", { time: when(one.departed_at) }) : null, one.delivered_at ? _("handed over %(time)s", { time: when(one.delivered_at) }) : null].filter(Boolean).join(" · ") : _("Scan a box or a consignment label.");
+  const words = { sealed: [_("Sealed"), "info", "seal"], in_transit: [_("On the way"), "brand", "truck"], arrived: [_("Arrived"), "brand", "building"], delivered: [_("Being received"), "warn", "scan"], closed: [_("Closed"), "ok", "lock"], open: [_("Being packed"), "neutral", "box-open"] };
+  fill(root.querySelector("[data-chips]"), one ? [words[one.state] ? chip(...words[one.state]) : null, tempChip(one.temp_class), priorityChip(one.priority), transitChip(state.transit)] : []);
+}
+
+/** "3.9 to 6.1 °C on the way", or that no logger spoke. */
+export function transitChip(transit) {
+  if (!transit) return chip(_("No temperature data"), "neutral", "thermometer");
+  return chip(_("%(low)s to %(high)s °C on the way", { low: transit.min_c.toFixed(1), high: transit.max_c.toFixed(1) }), transit.tone, "thermometer");
+}
+
+/** The tube that the next key is about. */
+export function showCurrent(root, tube, names) {
+  const card = root.querySelector("[data-current]");
+  card.hidden = !tube;
+  if (!tube) return;
+  setTone(card, tube.on_hold ? "hold" : "brand");
+  fill(root.querySelector("[data-current-body]"),
+    h("div", { class: "current-line" }, h("span", { class: "muted" }, _("Keys are about")), h("code", { class: "text-xl strong" }, tube.accession), priorityChip(tube.priority), outcomeChip(tube), decisionChip(tube, names), stabilityChip(tube)),
+    h("div", { class: "current-line work-sub" }, cap(tube.cap, tube.container), h("span", {}, `${tube.type} · ${tube.tests.join(_(", "))}`), tube.collected_at ? h("span", {}, _("collected %(time)s", { time: when(tube.collected_at) })) : null, useByChip(tube)),
+    tube.on_hold ? h("p", { class: "strong" }, _("On hold: it may not be accepted before a manager has decided.")) : null);
+}
+
+/** The mode bar: condition for the next tubes, stated and never assumed. */
+export function showMode(root, mode, pending) {
+  const bar = root.querySelector("[data-mode-bar]");
+  for (const button of bar.querySelectorAll("[data-do]")) button.setAttribute("aria-pressed", String(button.dataset.do === mode));
+  bar.classList.toggle("is-unset", !mode);
+  root.querySelector("[data-mode-note]").textContent = mode
+    ? _("Every tube scanned from now on is recorded as: %(condition)s.", { condition: conditionWord(mode) })
+    : pending ? _("%(n)s seen and waiting: look at them and state their condition.", { n: pending }) : _("Look at the tubes and state it. Nothing is assumed.");
+}

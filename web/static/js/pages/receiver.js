@@ -1,0 +1,423 @@
+/**
+ * The receiving desk: box → handover → tubes → decisions → closed, by scanner and single keys alone.
+ * Two people may work on one box: the page asks every two seconds what the other one has done.
+ */
+import { submit } from "../acts.js";
+import { api } from "../api.js";
+import { confirmDialog } from "../dialog.js";
+import { fill, h, icon } from "../dom.js";
+import { ready, _ } from "../i18n.js";
+import { createScanPanel } from "../scan-panel.js";
+import { play } from "../sound.js";
+import { toast, toastError } from "../toast.js";
+import { startKeys } from "./keys.js";
+import { act, ask, face, went, when } from "./office.js";
+import { RECEIVED, conditionWord, counts, doubt, showCurrent, showHead, showLists, showMode, undecided } from "./receiver-view.js";
+
+const POLL_MS = 2000;
+const root = document.getElementById("desk");
+const part = (name) => root.querySelector(`[data-${name}]`);
+const reasons = JSON.parse(root.dataset.reasons);
+const names = JSON.parse(root.dataset.names);
+const site = root.dataset.site;
+const seen = new Set(); // ids of tubes scanned before the condition was stated
+let state = JSON.parse(root.dataset.state);
+let mode = null;
+let currentId = null;
+let etag = null;
+let panel = null;
+let working = 0;
+
+const box = () => state.consignment || null;
+const tubes = () => state.tubes || [];
+const current = () => tubes().find((tube) => tube.id === currentId) || null;
+const receiving = () => Boolean(box() && box().state === "delivered" && box().mine);
+
+function render() {
+  const one = box();
+  const arriving = Boolean(one && one.mine && ["in_transit", "arrived"].includes(one.state));
+  showHead(root, state);
+  for (const element of root.querySelectorAll("[data-start]")) element.hidden = Boolean(one);
+  root.querySelector('[data-do="other"]').hidden = !one;
+  part("mode-bar").hidden = part("keys").hidden = !receiving();
+  part("three").hidden = part("list-open").hidden = part("list-done").hidden = !one;
+  part("handover").hidden = !arriving;
+  if (arriving) showHandover(one);
+  if (one) showLists(root, state, { currentId, pendingIds: seen, names, site, onPick: pick });
+  showCurrent(root, receiving() || (one && one.state === "closed") ? current() : null, names);
+  showMode(root, mode, seen.size);
+  const figures = counts(tubes());
+  panel.count(figures.received + figures.missing, tubes().length);
+  root.querySelector("[data-scan-count]").hidden = !one;
+}
+
+function pick(tube) {
+  currentId = tube.id;
+  render();
+}
+
+// --- state of the server --------------------------------------------------------------------------------
+
+function take(fresh) {
+  if (!box() || box().number !== fresh.consignment.number) {
+    mode = null;
+    currentId = null;
+    seen.clear();
+  }
+  state = fresh;
+  for (const tube of tubes()) if (RECEIVED.has(tube.outcome)) seen.delete(tube.id);
+  const address = new URL(location.href);
+  address.searchParams.set("consignment", state.consignment.number);
+  history.replaceState(null, "", address);
+  render();
+}
+
+async function reload() {
+  etag = null;
+  take(await api(`/receiver/consignments/${encodeURIComponent(box().number)}.json`));
+}
+
+async function poll() {
+  const one = box();
+  if (!one || working || document.visibilityState !== "visible" || !["in_transit", "arrived", "delivered"].includes(one.state)) return;
+  const answer = await fetch(`/receiver/consignments/${encodeURIComponent(one.number)}.json`, { credentials: "same-origin", cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
+  if (answer.status !== 200 || answer.redirected || working || box() !== one) return;
+  etag = answer.headers.get("ETag");
+  take(await answer.json());
+}
+
+/** Do something that the poll must not overtake, then show what the server says. */
+async function work(job) {
+  working += 1;
+  try {
+    return await job();
+  } finally {
+    working -= 1;
+    if (box() && !working) await reload().catch(() => undefined);
+  }
+}
+
+async function openBox(code) {
+  take(await api(`/receiver/find.json?code=${encodeURIComponent(code)}`));
+  const one = box();
+  if (!one.mine) return { tone: "danger", icon: "warning", sound: "wrong", sentence: _("Stop: this box goes to %(place)s.", { place: one.destination_name }) };
+  if (one.state === "closed") return { tone: "info", icon: "lock", sound: "already", sentence: _("The receipt of this box is closed.") };
+  if (one.state === "delivered") return { tone: "ok", icon: "box-open", sound: "ok", sentence: mode ? _("Scan the tubes.") : _("State the condition, then scan the tubes: G good, D damaged, L leaked.") };
+  if (one.state === "sealed") return { tone: "warn", icon: "seal", sound: "wrong", sentence: _("According to the record nobody has fetched this box yet.") };
+  document.getElementById("pin").focus();
+  return { tone: "info", icon: "handover", sound: "ok", sentence: _("%(n)s tubes. The courier signs with the PIN, or scan the seal.", { n: tubes().length }) };
+}
+
+// --- handover -------------------------------------------------------------------------------------------
+
+function showHandover(one) {
+  part("handover-text").textContent = _("%(courier)s hands over box %(box)s with %(n)s tubes.", { courier: one.holder_name || _("The courier"), box: one.box, n: tubes().length });
+  part("pin-label").textContent = _("PIN of %(name)s", { name: one.holder_name || _("the courier") });
+  part("seal-head").textContent = one.seal_head;
+  part("handover-button").textContent = _("Take over %(n)s tubes", { n: tubes().length });
+  const facts = [[_("From"), one.origin_name], [_("Left"), one.departed_at ? when(one.departed_at) : "–"], [_("Expected"), one.expected_at ? when(one.expected_at) : "–"], [_("Taken over by"), root.dataset.meName]];
+  if (!part("handover-facts").children.length) fill(part("handover-facts"), facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+function handoverProblem(sentence) {
+  part("handover-error").hidden = !sentence;
+  fill(part("handover-error"), sentence ? [icon("cross-circle"), h("span", {}, sentence)] : []);
+}
+
+/** proof: {other, pin} or {seal_tail}. */
+async function handOver(proof, how = "typed") {
+  handoverProblem("");
+  const one = box();
+  return work(async () => {
+    if (one.state === "in_transit") {
+      const arrived = await submit("arrive", { subject: { consignment: one.number }, site });
+      if (!went(arrived)) return face(arrived, "");
+    }
+    const answer = await submit("hand_over", { subject: { consignment: one.number }, site, how, payload: { ...proof, count: tubes().length } });
+    const shown = face(answer, _("Taken over. State the condition, then scan the tubes: G good, D damaged, L leaked."));
+    if (went(answer)) document.activeElement.blur();
+    else handoverProblem(answer.sentence);
+    return shown;
+  });
+}
+
+async function submitHandover(event) {
+  event.preventDefault();
+  const form = event.target;
+  const { pin, tail } = Object.fromEntries(new FormData(form));
+  if (!pin && !tail) return handoverProblem(_("The PIN or the end of the seal number is needed."));
+  const shown = await handOver(pin ? { other: box().holder, pin } : { seal_tail: tail.trim().toUpperCase() });
+  panel.show({ code: box().box, ...shown });
+  form.reset();
+  if (shown.tone === "danger") form.elements[pin ? "pin" : "tail"].focus();
+  return undefined;
+}
+
+// --- tubes ----------------------------------------------------------------------------------------------
+
+async function receiveTube(tube, how, condition = mode) {
+  const answer = await act("receive", { subject: { consignment: box().number, specimen: tube.accession, specimen_id: tube.id }, site, how, payload: { condition } });
+  if (went(answer)) {
+    Object.assign(tube, { outcome: how === "ticked" ? "ticked" : "scanned", condition, state: "received", checked_by: root.dataset.meName, checked_at: new Date().toISOString() }, answer.result && answer.result.state ? { on_hold: answer.result.on_hold, stability: answer.result.stability, use_by: answer.result.use_by } : {});
+    seen.delete(tube.id);
+  }
+  return answer;
+}
+
+function receivedFace(tube, answer) {
+  const { received, missing } = counts(tubes());
+  const progress = _("%(n)s of %(m)s · %(condition)s", { n: received + missing, m: tubes().length, condition: conditionWord(tube.condition) });
+  const shown = face(answer, progress);
+  if (!went(answer) || answer.status === "duplicate") return shown;
+  if (tube.on_hold) return { tone: "hold", icon: "hold", sound: "wrong", sentence: `${_("On hold")} · ${progress}` };
+  if (["expired", "outside"].includes(tube.stability)) return { tone: "danger", icon: "hourglass", sound: "wrong", sentence: `${tube.stability === "expired" ? _("Its stability has run out") : _("It was outside its band")} · ${progress}` };
+  if (tube.condition !== "good") return { ...shown, tone: "warn", icon: "warning", sound: "already", sentence: `${progress} · ${_("reject with R")}` };
+  return tube.use_by ? { ...shown, sentence: `${progress} · ${_("use by %(time)s", { time: when(tube.use_by) })}` } : shown;
+}
+
+async function scanTube(code, how) {
+  const one = box();
+  if (!one) return { tone: "warn", icon: "box", sound: "wrong", sentence: _("Scan the box first, then the tubes.") };
+  const tube = tubes().find((each) => each.accession === code);
+  if (one.state === "closed" && tube && tube.outcome === "missing") return foundLater(tube, how);
+  if (!receiving()) return { tone: "warn", icon: "handover", sound: "wrong", sentence: one.state === "closed" ? _("The receipt of this box is closed.") : _("First the handover: both sides sign.") };
+  if (!tube) {
+    unexpected(code, how).catch(toastError);
+    return { tone: "danger", icon: "plus", sound: "wrong", sentence: _("Not on the manifest of this box.") };
+  }
+  currentId = tube.id;
+  if (RECEIVED.has(tube.outcome)) {
+    render();
+    return { tone: "warn", icon: "check", sound: "already", sentence: _("Received already. It is not counted twice; the keys are about it now.") };
+  }
+  if (!mode) {
+    seen.add(tube.id);
+    render();
+    return { tone: "warn", icon: "question", sound: "already", sentence: _("State the condition: G good, D damaged, L leaked. %(n)s waiting.", { n: seen.size }) };
+  }
+  const answer = await work(() => receiveTube(tube, how));
+  return receivedFace(tube, answer);
+}
+
+async function foundLater(tube, how) {
+  if (!mode) {
+    const good = await confirmDialog({ title: _("The missing tube %(number)s has turned up", { number: tube.accession }), text: _("Is it in good condition?"), action: _("Yes, good: receive it") });
+    if (!good) return { tone: "neutral", icon: "missing", sentence: _("Nothing recorded.") };
+  }
+  const answer = await work(() => act("found", { subject: { specimen: tube.accession, specimen_id: tube.id }, site, how, payload: { condition: mode || "good" } }));
+  return face(answer, _("Found and received. The alert ends."));
+}
+
+/** The receiver states the condition for the tubes seen so far and those to come. */
+async function setMode(condition) {
+  if (!receiving()) return;
+  mode = condition;
+  const waiting = tubes().filter((tube) => seen.has(tube.id));
+  play("ok");
+  render();
+  if (!waiting.length) {
+    panel.show({ tone: condition === "good" ? "ok" : "warn", icon: "scan", code: conditionWord(condition), sentence: _("Scan the tubes.") });
+    return;
+  }
+  const answers = await work(() => Promise.all(waiting.map((tube) => receiveTube(tube, "scanned", condition))));
+  const bad = answers.find((answer) => !went(answer));
+  if (bad) panel.show({ code: conditionWord(condition), ...face(bad, "") });
+  else panel.show({ tone: "ok", icon: "check-circle", sound: "ok", code: conditionWord(condition), sentence: _("%(n)s tubes recorded as %(condition)s.", { n: waiting.length, condition: conditionWord(condition) }) });
+}
+
+async function tick() {
+  const tube = current();
+  if (!tube || tube.outcome !== "expected") return hint(_("Choose a tube that is not checked yet: with the arrow keys or by touch."));
+  if (!mode) return hint(_("State the condition first: G good, D damaged, L leaked."));
+  const sure = await confirmDialog({ title: _("Tick %(number)s by hand?", { number: tube.accession }), text: _("For a tube whose label no scanner reads. It stays on record that it was ticked, as: %(condition)s.", { condition: conditionWord(mode) }), action: _("It is here") });
+  if (!sure) return undefined;
+  const answer = await work(() => receiveTube(tube, "ticked"));
+  panel.show({ code: tube.accession, ...receivedFace(tube, answer) });
+  return undefined;
+}
+
+async function unexpected(code, how) {
+  const dialog = document.getElementById("unexpected-dialog");
+  const form = document.getElementById("unexpected-form");
+  dialog.querySelector("[data-unexpected-code]").textContent = code;
+  const asked = ask(dialog, form);
+  if (mode) form.querySelector(`[name="condition"][value="${mode}"]`).checked = true;
+  const values = await asked;
+  if (!values) return;
+  const answer = await work(() => act("receive_unexpected", { subject: { consignment: box().number, specimen: code }, site, how, payload: { condition: values.condition, reason: values.reason, note: values.note || "" } }));
+  panel.show({ code, ...face(answer, answer.result && answer.result.known === false ? _("On record: nobody in the network knows this number.") : _("On record as unexpected.")) });
+}
+
+// --- decisions ------------------------------------------------------------------------------------------
+
+function hint(sentence) {
+  play("already");
+  panel.show({ tone: "warn", icon: "info", code: "", sentence });
+}
+
+function decidable() {
+  const tube = current();
+  if (!tube) hint(_("Scan or choose the tube first."));
+  else if (!RECEIVED.has(tube.outcome)) hint(_("%(number)s has not been received yet. Scan it first.", { number: tube.accession }));
+  else if (tube.state !== "received") hint(_("%(number)s has been decided already.", { number: tube.accession }));
+  else return tube;
+  return null;
+}
+
+/** Ask for a coded reason: keys 1 to 9, a touch, or a scanned command. */
+function askReason(kind, tube, first = null) {
+  const dialog = document.getElementById("reason-dialog");
+  const form = document.getElementById("reason-form");
+  dialog.querySelector("h2").textContent = kind === "reject" ? _("Reject, because …") : _("Accept with concession, although …");
+  fill(dialog.querySelector("[data-reason-text]"), h("code", { class: "strong" }, tube.accession), " ", tube.tests.join(_(", ")));
+  const button = (reason) => h("button", { class: "btn reason", type: "submit", value: reason.code, dataset: { key: reason.key || "" } }, reason.key ? h("kbd", {}, String(reason.key)) : null, h("span", {}, reason.name));
+  fill(dialog.querySelector("[data-reason-grid]"), reasons.map(button));
+  form.reset();
+  dialog.returnValue = "";
+  return new Promise((resolve) => {
+    const onKey = (event) => {
+      const digit = /^(Digit|Numpad)([1-9])$/.exec(event.code);
+      if (!digit || event.target.tagName === "TEXTAREA") return;
+      const found = reasons.find((reason) => String(reason.key) === digit[2]);
+      if (found) dialog.close(found.code);
+    };
+    dialog.addEventListener("keydown", onKey);
+    dialog.addEventListener("close", () => {
+      dialog.removeEventListener("keydown", onKey);
+      resolve(dialog.returnValue ? { reason: dialog.returnValue, note: form.elements.note.value } : null);
+    }, { once: true });
+    dialog.showModal();
+    const focus = first && dialog.querySelector(`[data-key="${first}"]`);
+    if (focus) focus.focus();
+  });
+}
+
+async function decide(kind, given = null) {
+  const tube = decidable();
+  if (!tube) return;
+  if (kind === "concession" && tube.on_hold) return void hint(_("On hold: it may not be accepted before a manager has decided."));
+  const chosen = given && given.reason ? given : await askReason(kind, tube, given && given.key);
+  if (!chosen) return;
+  const type = kind === "reject" ? "reject" : "accept";
+  const answer = await work(() => act(type, { subject: { specimen: tube.accession, specimen_id: tube.id }, site, payload: { reason: chosen.reason, note: chosen.note || "", ...(kind === "reject" && tube.condition ? { condition: tube.condition } : {}) } }));
+  const done = kind === "reject" ? _("Rejected: %(reason)s. The sender sees it at once.", { reason: names[chosen.reason] }) : _("Accepted with concession: %(reason)s. It shows on the report.", { reason: names[chosen.reason] });
+  panel.show({ code: tube.accession, ...face(answer, done), ...(went(answer) ? { tone: kind === "reject" ? "danger" : "warn", sound: "ok" } : {}) });
+}
+
+async function acceptAll() {
+  const waiting = tubes().filter(undecided);
+  const good = waiting.filter((tube) => !doubt(tube, site));
+  if (!good.length) return void hint(waiting.length ? _("None can be accepted without looking: decide one by one.") : _("Nothing waits for a decision."));
+  const rest = waiting.filter((tube) => doubt(tube, site));
+  const list = rest.length ? [h("p", {}, _("These stay open:")), h("ul", { class: "stack-sm" }, rest.map((tube) => h("li", {}, h("code", {}, tube.accession), ` – ${doubt(tube, site)}`)))] : [];
+  const sure = await confirmDialog({ title: _("Accept %(n)s tubes?", { n: good.length }), text: [h("p", {}, _("All of them are in good condition, not on hold and within their stability.")), ...list], action: _("Accept %(n)s tubes", { n: good.length }) });
+  if (!sure) return;
+  const answers = await work(() => Promise.all(good.map((tube) => act("accept", { subject: { specimen: tube.accession, specimen_id: tube.id }, site, wait: 20000 }))));
+  const bad = answers.filter((answer) => !went(answer));
+  if (bad.length) panel.show({ tone: "danger", icon: "warning", sound: "wrong", code: _("%(n)s not accepted", { n: bad.length }), sentence: bad[0].sentence });
+  else panel.show({ tone: "ok", icon: "check-circle", sound: "ok", code: _("%(n)s accepted", { n: good.length }), sentence: rest.length ? _("%(n)s stay open.", { n: rest.length }) : "" });
+}
+
+async function declareMissing() {
+  const open = tubes().filter((tube) => tube.outcome === "expected" && !seen.has(tube.id));
+  if (!open.length) return void hint(_("No tube is unchecked."));
+  const list = h("ul", { class: "missing-list" }, open.map((tube) => h("li", {}, h("label", { class: "check" }, h("input", { type: "checkbox", value: tube.id, checked: true }), h("code", { class: "strong" }, tube.accession), h("span", {}, tube.tests.join(_(", ")))))));
+  const sure = await confirmDialog({ title: _("Declare missing"), text: [h("p", { class: "text-lg" }, _("I, %(name)s, have looked: these tubes are not in box %(box)s.", { name: root.dataset.meName, box: box().box })), list], action: _("They are missing"), danger: true });
+  if (!sure) return;
+  const chosen = new Set(Array.from(list.querySelectorAll("input:checked"), (input) => Number(input.value)));
+  const named = open.filter((tube) => chosen.has(tube.id));
+  const answers = await work(() => Promise.all(named.map((tube) => act("declare_missing", { subject: { consignment: box().number, specimen: tube.accession, specimen_id: tube.id }, site }))));
+  const bad = answers.find((answer) => !went(answer));
+  panel.show({ code: _("%(n)s missing", { n: named.length }), ...(bad ? face(bad, "") : { tone: "danger", icon: "missing", sound: "ok", sentence: _("On record with your name. The managers of both sites are told.") }) });
+}
+
+async function finish() {
+  if (seen.size) return void hint(_("State the condition first: G good, D damaged, L leaked."));
+  const open = counts(tubes()).open;
+  if (open) return void hint(_("%(n)s tubes are not checked yet. Scan them, or declare them missing with M.", { n: open }));
+  const left = tubes().filter((tube) => undecided(tube) && tube.destination === site);
+  if (left.length && !(await confirmDialog({ title: _("Close the receipt?"), text: _("%(n)s received tubes are not decided yet. They stay on the list “Received, not decided”.", { n: left.length }), action: _("Close the receipt") }))) return;
+  const answer = await work(() => submit("close_receipt", { subject: { consignment: box().number }, site }));
+  panel.show({ code: box().box, ...face(answer, _("Receipt closed. Every tube is accounted for.")) });
+}
+
+// --- keys, commands, start ------------------------------------------------------------------------------
+
+const actions = {
+  good: () => setMode("good"), damaged: () => setMode("damaged"), leaked: () => setMode("leaked"),
+  reject: () => decide("reject"), concession: () => decide("concession"), tick, accept: acceptAll, missing: declareMissing, finish,
+  unexpected: () => {
+    const tube = current();
+    hint(tube ? _("Scan the tube that is not on the list.") : _("Scan the tube: when it is not on the list, it asks for the reason."));
+  },
+  other: () => { location.href = location.pathname; },
+};
+
+const COMMANDS = { CMDGOOD: "good", CMDDAMAGED: "damaged", CMDLEAKED: "leaked", CMDACCEPT: "accept", CMDMISSING: "missing", CMDFINISH: "finish" };
+
+async function command(code) {
+  const reason = reasons.find((one) => one.command === code);
+  const open = document.getElementById("reason-dialog");
+  if (reason && open.open) {
+    open.close(reason.code);
+    return null;
+  }
+  if (!receiving()) return { tone: "warn", icon: "box", sound: "wrong", sentence: _("Scan the box first, then the tubes.") };
+  if (reason) await decide("reject", { reason: reason.code });
+  else if (COMMANDS[code]) await actions[COMMANDS[code]]();
+  else return { tone: "danger", icon: "question", sound: "wrong", sentence: _("This command is not known. Print the sheet again.") };
+  return null;
+}
+
+async function onScan(code, { how, kind }) {
+  if (code.startsWith("CMD")) return command(code);
+  if (document.querySelector("dialog[open]")) {
+    play("wrong");
+    return null;
+  }
+  if (kind === "box" || kind === "consignment") return openBox(code);
+  if (kind === "seal" && box() && ["in_transit", "arrived"].includes(box().state)) return handOver({ seal_tail: code.slice(-4) }, how);
+  if (!box() && kind === "foreign") return openBox(code).catch(() => ({ tone: "warn", icon: "box", sound: "wrong", sentence: _("Scan the box first, then the tubes.") }));
+  return scanTube(code, how);
+}
+
+function move(step) {
+  const shown = Array.from(root.querySelectorAll("[data-tube]"));
+  if (!shown.length) return;
+  const at = shown.findIndex((row) => Number(row.dataset.tube) === currentId);
+  const next = shown[Math.max(0, Math.min(shown.length - 1, at + step))];
+  currentId = Number(next.dataset.tube);
+  render();
+  const row = root.querySelector(`[data-tube="${currentId}"]`);
+  if (row) row.scrollIntoView({ block: "nearest" });
+}
+
+function wire() {
+  const run = (name) => Promise.resolve(actions[name]()).catch(toastError);
+  root.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-do]");
+    if (!button) return;
+    button.blur();
+    run(button.dataset.do);
+  });
+  part("handover-form").addEventListener("submit", (event) => submitHandover(event).catch(toastError));
+  const letters = { KeyG: "good", KeyD: "damaged", KeyL: "leaked", KeyR: "reject", KeyC: "concession", KeyT: "tick", KeyA: "accept", KeyM: "missing", KeyF: "finish", KeyU: "unexpected" };
+  const keys = Object.fromEntries(Object.entries(letters).map(([code, name]) => [code, () => run(name)]));
+  for (const reason of reasons.filter((one) => one.key)) keys[`Digit${reason.key}`] = () => decide("reject", { key: reason.key }).catch(toastError);
+  startKeys(keys, { active: receiving });
+  startKeys({ ArrowDown: () => move(1), ArrowUp: () => move(-1) }, { active: () => Boolean(box()) });
+}
+
+async function start() {
+  await ready;
+  panel = createScanPanel(document.getElementById("desk-scan"), { onScan });
+  wire();
+  const wanted = new URLSearchParams(location.search).get("tube");
+  if (wanted) currentId = (tubes().find((tube) => tube.accession === wanted) || {}).id || null;
+  render();
+  if (box() && ["in_transit", "arrived"].includes(box().state)) document.getElementById("pin").focus();
+  setInterval(() => poll().catch(() => undefined), POLL_MS);
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && document.activeElement !== document.body) document.activeElement.blur(); });
+}
+
+start().catch((error) => { console.error("receiver", error); toast(_("Something went wrong on this page. Please load it again."), "danger"); });
