@@ -4,6 +4,7 @@ Words come through a ``translate`` callable (``flask_babel.gettext`` fits); size
 """
 
 from logistics.labels.box import BoxLabel, ConsignmentLabel, box_labels, consignment_labels
+from logistics.labels.commands import CommandCode, command_sheet
 from logistics.labels.fonts import FontFile, find_font
 from logistics.labels.manifest import Manifest, ManifestLine, Signature, manifest_pdf
 from logistics.labels.sizes import BOX_STOCKS, CONSIGNMENT_STOCKS, SPECIMEN_STOCKS, STOCKS, Stock, stock
@@ -15,6 +16,7 @@ __all__ = [
     "SPECIMEN_STOCKS",
     "STOCKS",
     "BoxLabel",
+    "CommandCode",
     "ConsignmentLabel",
     "FontFile",
     "Manifest",
@@ -23,6 +25,7 @@ __all__ = [
     "SpecimenLabel",
     "Stock",
     "box_labels",
+    "command_sheet",
     "consignment_labels",
     "find_font",
     "manifest_pdf",
