@@ -125,7 +125,10 @@ class Ingest:
             log.warning("mqtt: connection lost: %s", reason)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        topic = message._topic.decode("utf-8", "replace")  # .topic raises for bytes that are no UTF-8
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # would end the network thread
+            topic = "?"
         incoming = Incoming(topic, bytes(message.payload))
         self._queue.put(Held(self._connection, message.mid, message.qos, incoming))
 

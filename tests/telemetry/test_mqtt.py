@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,17 +17,21 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
+import psycopg
 import pytest
 from flask import Flask
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from logistics import clock as clock_module
+from logistics.db import db
 from telemetry import devices, status
 from telemetry.models import DeadLetter, Device, ReadingRow
 from telemetry.mqtt import Ingest
 from tests import factories as f
 from tests import servers
+from tests.conftest import Assembly
 from tests.factories import START
 from web.settings import Settings
 
@@ -163,37 +168,78 @@ def test_what_was_published_while_away_is_stored_on_return(
         eventually(lambda: stored(world) == 51)
 
 
-def test_nothing_is_acknowledged_while_the_database_is_away(
-    app: Flask, world: Session, broker: str, logger: Logger, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Assembly]:
+    """An application on a PostgreSQL of its own, which the test may kill. Commits are real ones."""
+    with servers.postgresql() as url:
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("ALTER ROLE labrelay SET synchronous_commit = on")
+        made = Assembly(tmp_path, url)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def postmaster(assembly: Assembly) -> tuple[int, list[str]]:
+    """Process id and command line of the database server."""
+    with assembly.engine.connect() as connection:
+        folder = connection.exec_driver_sql("SHOW data_directory").scalar_one()
+    pid = int(Path(folder, "postmaster.pid").read_text().split()[0])
+    return pid, Path(f"/proc/{pid}/cmdline").read_text().strip("\0").split("\0")
+
+
+def restarted(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """The database server again; it refuses as long as an orphan of the killed one lives."""
+    user = "postgres" if os.geteuid() == 0 else None
+    port = next(int(word.removeprefix("--port=")) for word in command if word.startswith("--port="))
+    started: list[subprocess.Popen[bytes]] = []
+
+    def answers() -> bool:
+        if not started or started[-1].poll() is not None:
+            started.append(servers.start(command, log=log, user=user))
+            time.sleep(0.2)
+        return servers.accepts(port) and started[-1].poll() is None
+
+    eventually(answers, 40)
+    return started[-1]
+
+
+def test_a_killed_database_loses_nothing_and_nothing_is_acknowledged_meanwhile(
+    database: Assembly, broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The commit fails for a while: the batch is held, then stored; a second ingest would have got nothing."""
-    from sqlalchemy.exc import OperationalError
-
-    from telemetry import mqtt
-
-    away = threading.Event()
-    away.set()
-    real = mqtt.store_batch
-
-    def failing(*args: object, **more: object) -> object:
-        if away.is_set():
-            raise OperationalError("SELECT 1", {}, Exception("away"))
-        return real(*args, **more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(mqtt, "store_batch", failing)
-    with running(app, broker) as ingest:
+    """kill -9 of PostgreSQL under load: no acknowledgement while it is away, every message a row when it is back."""
+    wanted = 600
+    logger = Logger(broker, "test-logger")
+    with clock_module.using(database.clock), database.app.app_context(), running(database.app, broker) as ingest:
+        session = db.session()
+        f.world(session)
+        devices.register(session, "LG-1", now=START - timedelta(days=30))
+        session.commit()
         acked: list[int] = []
         real_ack = ingest._client.ack
         monkeypatch.setattr(ingest._client, "ack", lambda mid, qos: (acked.append(mid), real_ack(mid, qos))[1])
-        for seq in range(1, 11):
-            logger.send(payload(seq)).wait_for_publish(5)
+        pid, command = postmaster(database)
+        sent = [logger.send(payload(seq)) for seq in range(1, wanted // 2 + 1)]
+        eventually(lambda: len(acked) > 0)
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)  # a dead postmaster that nobody has buried still holds its lock file
+        sent += [logger.send(payload(seq)) for seq in range(wanted // 2 + 1, wanted + 1)]
         eventually(lambda: ingest.counters.failing)
-        time.sleep(0.5)
-        assert acked == []
-        eventually(lambda: state(world) == "behind")
-        away.clear()
-        eventually(lambda: stored(world) == 10)
-        eventually(lambda: len(acked) == 10)
+        before = len(acked)
+        time.sleep(1.0)
+        assert len(acked) == before < wanted
+        again = restarted(command, tmp_path / "postgres.log")
+        try:
+            eventually(lambda: ingest.counters.messages >= wanted, 40)
+            assert stored(session) == wanted
+            assert len(acked) == wanted
+            for info in sent:
+                info.wait_for_publish(10)
+        finally:
+            logger.close()
+            db.session.remove()
+            servers.stop(again, signal_first=signal.SIGINT)
 
 
 def test_a_message_that_cannot_be_stored_does_not_stop_the_others(
