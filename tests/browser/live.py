@@ -9,8 +9,8 @@ from pathlib import Path
 
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import make_server
 from werkzeug.security import generate_password_hash
+from werkzeug.serving import make_server
 
 from logistics.db import transaction
 from logistics.models import User

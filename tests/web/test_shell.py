@@ -12,13 +12,14 @@ from flask.testing import FlaskClient
 
 from logistics.domain.custody import EventType
 from logistics.domain.transitions import ConsignmentState, State
+from logistics.services.acts import HANDLERS
 from web import i18n
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 STATIC = WEB / "static"
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
-SCRIPTS = sorted((STATIC / "js").glob("*.js")) + [STATIC / "sw.js"]
-SHEETS = sorted((STATIC / "css").glob("*.css"))
+SCRIPTS = [*sorted((STATIC / "js").rglob("*.js")), STATIC / "sw.js"]
+SHEETS = sorted((STATIC / "css").rglob("*.css"))
 AA_TEXT = 4.5
 
 # What Chrome 86 does not know (the version that brought it in brackets).
@@ -180,7 +181,7 @@ def test_theme_cookie_is_in_the_first_byte(app: Flask, client: FlaskClient) -> N
 
 def test_shell_is_translated() -> None:
     """Every sentence of the shell, the macros and the core scripts has a Chinese translation."""
-    core = _list((STATIC / "sw.js").read_text(), "js") + ["chart", "map", "styleguide"]
+    core = [*_list((STATIC / "sw.js").read_text(), "js"), "chart", "map", "styleguide"]
     mine = tuple(f"templates/macros/{name}.html" for name in ("ui", "forms", "states", "scan"))
     mine += ("templates/base", "templates/errors/", "templates/auth/", "templates/styleguide")
     mine += tuple(f"static/js/{name}.js" for name in core)
@@ -206,3 +207,10 @@ def test_every_state_and_event_has_a_face(app: Flask) -> None:
         for event in EventType:
             assert str(states.event_word(event.value)) != event.value
             assert event.value in states.EVENT_ICONS
+
+
+def test_every_act_has_a_name_in_the_outbox() -> None:
+    """The list of what waits on a device names every kind of act in words."""
+    text = (STATIC / "js" / "strip.js").read_text()
+    named = set(re.findall(r"(\w+): _\(", text))
+    assert set(HANDLERS) <= named

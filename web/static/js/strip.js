@@ -10,10 +10,12 @@ const SILENT_MS = 90000;
 
 /** The word for an act's type, in the user's language. */
 export const actName = (type) => ({
-  register: _("Registered"), collect: _("Collected"), collected: _("Collected"), collection_failed: _("Collection failed"),
-  pack: _("Packed"), unpack: _("Taken out"), seal: _("Sealed"), ready: _("Ready for pickup"), hand_over: _("Handover"), handover: _("Handover"),
-  depart: _("Departed"), arrive: _("Arrived"), receive: _("Received"), accept: _("Accepted"), reject: _("Rejected"), position: _("Position"),
-  forward: _("Forwarded"), missing: _("Declared missing"), declare_missing: _("Declared missing"), found: _("Found"), close_receipt: _("Receipt closed"), correct: _("Correction"),
+  register: _("Registered"), collect: _("Collected"), collection_failed: _("Collection failed"), recollect: _("Collected again"),
+  pack: _("Packed"), unpack: _("Taken out"), seal: _("Sealed"), unseal: _("Seal opened"), cancel_consignment: _("Consignment cancelled"),
+  ready: _("Ready for pickup"), urgent_call: _("Urgent call"), hand_over: _("Handover"), arrive: _("Arrived"), depart: _("Departed"),
+  receive: _("Received"), receive_unexpected: _("Received, unexpected"), declare_missing: _("Declared missing"), found: _("Found"),
+  close_receipt: _("Receipt closed"), accept: _("Accepted"), reject: _("Rejected"), hold: _("Put on hold"), release: _("Released"),
+  recall: _("Recalled"), lost: _("Lost"), dispose: _("Disposed"), note: _("Remark"), correct: _("Correction"), position: _("Position"),
 }[type] || type);
 
 function heardAt() {
