@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 from celery import shared_task
@@ -17,7 +15,7 @@ from logistics import clock, planning_job
 from logistics.clock import wall_now
 from logistics.db import transaction
 from logistics.errors import LabrelayError
-from logistics.services import jobs, overdue, planning
+from logistics.services import delivery, escalation, jobs, overdue, planning
 from logistics.services.jobs import Claim
 
 log = logging.getLogger(__name__)
@@ -76,7 +74,7 @@ class Pulse:
             self._lost = True
 
 
-@shared_task(name="logistics.tasks.run_job")
+@shared_task(name="logistics.tasks.run_job")  # type: ignore[untyped-decorator,unused-ignore]
 def run_job(job_id: str) -> None:
     """Take the job if it is free and work it out; a double of the task finds it taken and does nothing."""
     with transaction() as session:
@@ -130,9 +128,9 @@ def send(job_id: str) -> None:
         log.exception("job %s could not be sent; the sweep will", job_id)
 
 
-@shared_task(name="logistics.tasks.sweep")
+@shared_task(name="logistics.tasks.sweep")  # type: ignore[untyped-decorator,unused-ignore]
 def sweep() -> None:
-    """Send again what a dead worker left, and raise consignments that are overdue."""
+    """Send again what a dead worker left, and raise consignments that are overdue and alerts that nobody answers."""
     with transaction() as session:
         again, given_up = jobs.abandoned(session, now=wall_now())
         for job in given_up:
@@ -141,11 +139,14 @@ def sweep() -> None:
         send(job_id)
     with transaction() as session:
         overdue.sweep(session, now=clock.now())
+    with transaction() as session:
+        escalation.sweep(session, now=clock.now())
 
 
-@shared_task(name="logistics.tasks.deliver_outbox")
+@shared_task(name="logistics.tasks.deliver_outbox")  # type: ignore[untyped-decorator,unused-ignore]
 def deliver_outbox() -> None:
     """Send the alerts that wait in the outbox."""
-    if find_spec("logistics.services.delivery") is None:
-        return
-    importlib.import_module("logistics.services.delivery").deliver_due()
+    extensions = current_app.extensions
+    delivery.deliver_due(
+        extensions["labrelay.render_alert"], allowed_hosts=extensions["labrelay.settings"].alert_allowed_hosts
+    )

@@ -40,8 +40,7 @@ def expected(session: Session, site_codes: Iterable[str], *, day: str) -> dict[s
     sums: dict[str, Loads] = {}
     days: dict[str, set[str]] = {}
     for origin, temp_class, sealed_at, count in rows:
-        sent_on = local_day(sealed_at)
-        if sent_on.weekday() != weekday:
+        if sealed_at is None or (sent_on := local_day(sealed_at)).weekday() != weekday:
             continue
         days.setdefault(origin, set()).add(sent_on.isoformat())
         loads = sums.setdefault(origin, {})

@@ -41,7 +41,7 @@ def ready(session: Session, site_code: str, *, at: datetime, by: str) -> Pickup:
     day = local_day(at).isoformat()
     pickup = session.scalars(
         select(Pickup)
-        .where(Pickup.site_code == site_code, Pickup.day == day, Pickup.kind.in_(("round", "ready")))
+        .where(Pickup.site_code == site_code, Pickup.day == day, Pickup.kind.in_(("round", "ready", "trunk")))
         .where(Pickup.state.in_(("open", "planned")))
         .order_by(Pickup.id)
     ).first()

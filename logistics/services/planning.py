@@ -20,6 +20,7 @@ from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Job, Pickup, Stop
 from logistics.models import Plan as PlanRow
 from logistics.services import jobs, planning_problem, timetable
+from logistics.services.orders import local_day
 from logistics.services.planning_problem import DayClock, pickup_of
 from routing import Kind, Notice, Plan, Problem, Request, Route, from_builtins, to_builtins
 from routing.plan import Stop as Visit
@@ -52,7 +53,7 @@ def order(
         raise Invalid("plan_seconds_out_of_range", field="seconds", low=MIN_SECONDS, high=MAX_SECONDS)
     scope.require(scope_code, code="site_unknown", what=scope_code)
     planning_problem.scope_sites(session, scope_code)
-    if wanted < planning_problem.local_day(now):
+    if wanted < local_day(now):
         raise Invalid("plan_day_past", field="day", day=day)
     row = PlanRow(
         day=wanted.isoformat(),
@@ -142,7 +143,7 @@ def publish(session: Session, row: PlanRow, *, by: str, now: datetime) -> None:
     """Give the plan to the couriers. Raises Conflict unless it is ready, or when its day has passed."""
     if row.state != "ready":
         raise Conflict("plan_not_ready", field="plan", state=row.state)
-    if row.day < planning_problem.local_day(now).isoformat():
+    if row.day < local_day(now).isoformat():
         raise Conflict("plan_day_past", field="plan", day=row.day)
     problem = from_builtins(row.problem, Problem)
     routes = [from_builtins(route, Route) for route in row.result["routes"]]
