@@ -54,11 +54,12 @@ class BoxKind:
     lid_min: float = 18.0
     packs_min: float = 25.0
     packs_to_air: float = 3.0
+    charge: float = 1.0
 
 
 KINDS: dict[str, BoxKind] = {
     "cold_2_8": BoxKind(plateau_c=4.0, capacity_c=80.0),
-    "ambient_15_25": BoxKind(plateau_c=20.0, capacity_c=60.0),
+    "ambient_15_25": BoxKind(plateau_c=20.0, capacity_c=60.0, charge=0.5),
     "frozen": BoxKind(plateau_c=-21.0, capacity_c=110.0, wall_min=480.0),
 }
 
@@ -66,7 +67,8 @@ KINDS: dict[str, BoxKind] = {
 class BoxModel:
     """A transport box with a logger.
 
-    ``charge``: share of the cold packs still frozen at the start (0: forgotten in the cupboard, 1: fresh).
+    ``charge``: share of the packs still frozen at the start (0: forgotten in the cupboard, 1: fresh). Without
+    one, fresh; half for the ambient class, whose packs must be able to warm and to cool.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class BoxModel:
         temp_class: str = "cold_2_8",
         seed: int = 0,
         probe: int = 1,
-        charge: float = 1.0,
+        charge: float | None = None,
         start_temp_c: float | None = None,
         ambient: Ambient = hubei_spring_ambient_c,
         noise_c: float = 0.08,
@@ -90,12 +92,14 @@ class BoxModel:
         self._noise_c = noise_c
         self._bias_c = self._random.uniform(-0.2, 0.2)  # within the ±0.5 °C of a calibrated logger
         self._at = as_utc(start)
+        charge = self._kind.charge if charge is None else charge
         plateau_c = self._kind.plateau_c
         self._air_c = start_temp_c if start_temp_c is not None else plateau_c + self._random.uniform(0.0, 1.0)
         # Heat in the packs since the plateau's begin, in degrees: 0 … capacity is the plateau.
         self._heat_c = (1.0 - charge) * self._kind.capacity_c
         if charge <= 0.0:
             self._heat_c += self._air_c - plateau_c
+        self._wall_min, self._warmth_c = self._kind.wall_min, 0.0
         self._lid: list[tuple[datetime, datetime]] = []
         self._battery_pct = self._random.uniform(70.0, 100.0)
 
@@ -112,9 +116,13 @@ class BoxModel:
         """The lid is open from ``at`` on; several openings may overlap."""
         self._lid.append((as_utc(at), as_utc(at) + duration))
 
-    def lose_cooling(self) -> None:
-        """From now on the packs are spent: the box drifts to the ambient temperature."""
+    def lose_cooling(self, *, wall_min: float = 35.0, warmth_c: float = 10.0) -> None:
+        """From now on the packs are spent, the lid does not close, and the box stands ``warmth_c`` warmer.
+
+        As in a van in the sun: a 2-8 °C box is above 8 °C within about a quarter of an hour.
+        """
         self._heat_c = self._kind.capacity_c + self._packs_c() - self._kind.plateau_c
+        self._wall_min, self._warmth_c = wall_min, warmth_c
 
     def step(self, to: datetime) -> Reading:
         """The logger's reading at ``to``."""
@@ -143,8 +151,8 @@ class BoxModel:
 
     def _advance(self) -> None:
         kind = self._kind
-        ambient_c = self._ambient(self._at)
-        wall_min = kind.lid_min if self._lid_open(self._at) else kind.wall_min
+        ambient_c = self._ambient(self._at) + self._warmth_c
+        wall_min = kind.lid_min if self._lid_open(self._at) else self._wall_min
         packs_c = self._packs_c()
         to_packs = (self._air_c - packs_c) / kind.packs_min
         self._air_c += _GRID_MIN * ((ambient_c - self._air_c) / wall_min - to_packs)

@@ -145,6 +145,25 @@ def test_a_box_keeps_cold_until_its_packs_are_spent() -> None:
     assert max(hot) > 8.0
 
 
+def test_a_box_that_loses_its_cooling_is_an_excursion_within_the_hour() -> None:
+    """Warm within twenty minutes, an excursion half an hour later, and never hot enough to be absurd."""
+    model = BoxModel("LG-1", start=START, seed=2)
+    model.step(START + 30 * MINUTE)
+    model.lose_cooling()
+    series = [(r.at, r.temp_c) for r in (model.step(START + (30 + i * 5) * MINUTE) for i in range(25))]
+    first = detect(series, COLD)[0]
+    assert first.triggered_at <= START + 90 * MINUTE
+    assert max(temp for _, temp in series) < 25
+
+
+@pytest.mark.parametrize("temp_class", sorted(PROFILES))
+def test_a_sound_box_holds_its_band_for_a_day(temp_class: str) -> None:
+    """24 hours in the open, every class: no excursion."""
+    model = BoxModel("LG-1", start=START, temp_class=temp_class, seed=3)
+    series = [(r.at, r.temp_c) for r in (model.step(START + i * 5 * MINUTE) for i in range(289))]
+    assert detect(series, PROFILES[temp_class]) == []
+
+
 def test_a_seed_gives_the_same_box_however_it_is_stepped() -> None:
     """The true temperature does not depend on how often the logger is asked."""
     one, two = (BoxModel("LG-1", start=START, seed=7) for _ in range(2))
