@@ -88,6 +88,7 @@ export function createScanPanel(root, { onScan, wedge = true, validate = null, o
     const button = part("camera");
     if (scanner.running) {
       scanner.stop();
+      view.classList.remove("is-on");
       if (wake) wake.release().catch(() => undefined);
       button.querySelector("span").textContent = _("Camera on");
       return;
@@ -99,6 +100,7 @@ export function createScanPanel(root, { onScan, wedge = true, validate = null, o
       message(cameraSentence(error.code));
       return;
     }
+    view.classList.add("is-on");
     button.querySelector("span").textContent = _("Camera off");
     offerAbilities();
     if (keepAwake && navigator.wakeLock) wake = await navigator.wakeLock.request("screen").catch(() => null);

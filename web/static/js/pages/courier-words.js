@@ -48,7 +48,8 @@ export function coldSteps(day, load) {
 /** "1 h 20 min" of minutes. */
 export function span(minutes) {
   const whole = Math.max(0, Math.round(minutes));
-  return whole < 60 ? _("%(n)s min", { n: whole }) : _("%(h)s h %(m)s min", { h: Math.floor(whole / 60), m: whole % 60 });
+  if (whole < 60) return _("%(n)s min", { n: whole });
+  return whole % 60 === 0 ? _("%(h)s h", { h: whole / 60 }) : _("%(h)s h %(m)s min", { h: Math.floor(whole / 60), m: whole % 60 });
 }
 
 /** Time left until a use-by, in words, with its tone. */

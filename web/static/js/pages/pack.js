@@ -15,9 +15,10 @@ let state = JSON.parse(root.dataset.state);
 let panel = null;
 
 function tubeRow(tube, action = null) {
+  const road = action ? [] : [tempChip(tube.temp_class), h("span", {}, `→ ${tube.destination_name}`)];
   return h("li", { class: "work" },
-    h("div", { class: "work-main" }, h("div", { class: "work-title" }, h("code", {}, tube.accession), priorityChip(tube.priority)), h("div", { class: "work-sub" }, cap(tube.cap, tube.container), " ", tube.tests.join(_(", ")))),
-    h("div", { class: "work-side" }, useByChip(tube), action || h("span", { class: "row-sm" }, tempChip(tube.temp_class), h("span", { class: "muted" }, `→ ${tube.destination_name}`))));
+    h("div", { class: "work-main" }, h("div", { class: "work-title" }, h("code", {}, tube.accession), priorityChip(tube.priority)), h("div", { class: "work-sub" }, cap(tube.cap, tube.container), h("span", {}, tube.tests.join(_(", "))), road)),
+    h("div", { class: "work-side" }, useByChip(tube), action));
 }
 
 function render() {
