@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from flask import Flask, g, request, session
+from flask import Flask, g, redirect, request, session, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, current_user, login_user, logout_user
@@ -13,6 +13,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.wrappers import Response
 
 from logistics.clock import wall_now
 from logistics.db import db
@@ -20,10 +21,12 @@ from logistics.domain.access import COURIER, Scope
 from logistics.errors import Forbidden, Invalid
 from logistics.models import ApiToken, AuditEntry, User
 from logistics.services import network
+from web.access import PUBLIC, is_api, roles_of
 
 csrf = CSRFProtect()
 limiter = Limiter(key_func=get_remote_address)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+OPEN_BEFORE_CHANGE = frozenset({"auth.account", "auth.logout"})
 SEEN_EVERY_S = 30
 MIN_PASSWORD = 10
 # A hash of nothing: checked for unknown names so that they take as long as known ones.
@@ -78,6 +81,17 @@ def init_app(app: Flask) -> None:
             csrf.protect()
         except CSRFError:
             raise Invalid("csrf_failed") from None
+
+    @app.before_request
+    def _own_password_first() -> Response | None:
+        """A password that somebody else has seen opens nothing but the page where it is changed."""
+        if request.endpoint is None or not current_user.is_authenticated or not current_user.must_change_password:
+            return None
+        if request.endpoint in OPEN_BEFORE_CHANGE or roles_of(app, request.endpoint) == PUBLIC:
+            return None
+        if is_api() or request.method not in SAFE_METHODS:
+            raise Forbidden("password_change_first")
+        return redirect(url_for("auth.account"))
 
 
 def digest(secret: str) -> str:

@@ -1,0 +1,323 @@
+"""Route × role × own or other site: who may call what, said once more and independently of the views.
+
+A new route needs a row in ``ROWS``; ``test_access_table.py`` fails without one. A row says
+
+- which roles may call it (everybody else must get 403, nobody logged in must be sent away);
+- how it is asked: values for its address and what is sent along;
+- what somebody of another county gets: ``HIDDEN`` (404, as for a thing that does not exist), ``Listed`` (an
+  answer without our things in it), ``Refused`` with a code, or ``Nothing`` with the reason why no site is at stake.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from logistics.domain.access import ROLES
+from logistics.models import (
+    Alert,
+    ApiToken,
+    Box,
+    Channel,
+    ConsignmentLine,
+    Pickup,
+    Plan,
+    Specimen,
+    StabilityRuleRow,
+    User,
+)
+from telemetry import devices
+from tests import factories
+from tests.factories import COUNTY, OTHER_COUNTY, OTHER_TOWN, PIN, START, TOWN
+
+PUBLIC = frozenset({"public"})
+ANY = frozenset(ROLES)
+COLLECTOR = frozenset({"collector"})
+COURIER = frozenset({"courier"})
+DISPATCHER = frozenset({"dispatcher"})
+RECEIVER = frozenset({"receiver"})
+LABORATORY = frozenset({"receiver", "manager"})
+ADMINISTRATOR = frozenset({"administrator"})
+OVERSIGHT = frozenset({"administrator", "auditor"})
+PLAN_READERS = frozenset({"dispatcher", "manager", "administrator", "auditor"})
+
+OURS: Mapping[str, str] = {
+    "collector": "nurse", "courier": "courier", "dispatcher": "dispatcher", "receiver": "receiver",
+    "manager": "manager", "administrator": "admin", "auditor": "auditor",
+}  # fmt: skip
+THEIRS: Mapping[str, str] = {
+    "collector": "nurse2", "courier": "courier2", "dispatcher": "dispatcher2", "receiver": "receiver2",
+    "manager": "manager2",
+}  # fmt: skip
+"""Somebody of the role in our county, and in the other one. Administrators and auditors see the whole network."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What the rows ask for: things of our county, each with a twin in the other county where lists are probed."""
+
+    consignment: str
+    specimen: int
+    accession: str
+    box: str
+    plan: int
+    pickup: int
+    alert: int
+    channel: int
+    token: int
+    rule: int
+    user: int
+    device: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No site is at stake, because …"""
+
+    because: str
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """The row's own address names a thing of our county: 404 for the other county."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The answer holds this text for us and does not for them."""
+
+    marker: Callable[[World], str]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What is sent names a thing of our county: the other county is told this code, and we are not."""
+
+    code: str
+
+
+Probe = Nothing | Hidden | Listed | Refused
+HIDDEN = Hidden()
+Values = Callable[[World], dict[str, Any]]
+
+
+def nothing(_world: World) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Row:
+    """``values`` fill the address; ``sent`` are the client's further arguments (json, data, query_string)."""
+
+    roles: frozenset[str]
+    foreign: Probe
+    values: Values = nothing
+    sent: Values = nothing
+
+
+SAME = Nothing("everybody gets the same")
+OWN = Nothing("concerns the caller alone")
+SHELL = Nothing("a page without data; its script asks the API")
+NETWORK = Nothing("only roles of the whole network come here")
+
+
+def _number(w: World) -> dict[str, Any]:
+    return {"number": w.consignment}
+
+
+def _json(body: Callable[[World], Any]) -> Values:
+    return lambda w: {"json": body(w)}
+
+
+def _act(w: World) -> dict[str, Any]:
+    act = {
+        "id": str(uuid.uuid4()),
+        "type": "note",
+        "occurred_at": START.isoformat(),
+        "subject": {"specimen": w.accession},
+        "payload": {"note": "probe"},
+    }
+    return {"json": {"acts": [act]}}
+
+
+ACT_DONE = Listed(lambda w: '"status":"done"')
+
+ROWS: dict[tuple[str, str], Row] = {
+    # the shell, login, health
+    ("GET", "static"): Row(PUBLIC, SAME, lambda w: {"filename": "css/base.css"}),
+    ("GET", "auth.home"): Row(ANY, OWN),
+    ("GET", "auth.login"): Row(PUBLIC, SAME),
+    ("POST", "auth.login"): Row(PUBLIC, SAME, sent=lambda w: {"data": {"username": "nobody", "password": "x"}}),
+    ("POST", "auth.logout"): Row(ANY, OWN),
+    ("GET", "auth.account"): Row(ANY, OWN),
+    ("POST", "auth.account"): Row(ANY, OWN, sent=lambda w: {"data": {"locale": "en"}}),
+    ("GET", "auth.offline"): Row(PUBLIC, SAME),
+    ("GET", "system.healthz"): Row(PUBLIC, SAME),
+    ("GET", "system.readyz"): Row(PUBLIC, SAME),
+    ("GET", "system.clock_now"): Row(PUBLIC, SAME),
+    ("GET", "system.catalogue"): Row(PUBLIC, SAME, lambda w: {"locale": "en"}),
+    ("GET", "system.service_worker"): Row(PUBLIC, SAME),
+    ("GET", "system.unsupported"): Row(PUBLIC, SAME),
+    ("GET", "styleguide.page"): Row(ADMINISTRATOR, SAME),
+    ("GET", "demo.story"): Row(ANY, Nothing("only in the simulated day; without it nobody finds the page")),
+    ("POST", "demo.turn"): Row(ANY, Nothing("only in the simulated day"), sent=_json(lambda w: {"rate": 1})),
+    # machines
+    ("POST", "tokens.create"): Row(PUBLIC, SAME, sent=_json(lambda w: {})),
+    ("GET", "tokens.listing"): Row(ANY, OWN),
+    ("DELETE", "tokens.revoke"): Row(ANY, Nothing("a key is its owner's: test_api proves it"),
+                                     lambda w: {"token_id": w.token}),
+    ("POST", "acts.post_acts"): Row(ANY - OVERSIGHT, ACT_DONE, sent=_act),
+    ("GET", "records.consignments"): Row(ANY, Listed(lambda w: w.consignment)),
+    ("GET", "records.consignment"): Row(ANY, HIDDEN, _number),
+    ("GET", "records.specimens"): Row(ANY, Listed(lambda w: w.accession)),
+    ("GET", "records.specimen"): Row(ANY, HIDDEN, lambda w: {"specimen_id": w.specimen}),
+    ("GET", "records.boxes"): Row(ANY, Listed(lambda w: f'"{w.box}"')),
+    ("GET", "records.sites"): Row(ANY, Nothing("the network itself, without contacts, is known to everybody in it")),
+    ("GET", "records.devices"): Row(PLAN_READERS, Listed(lambda w: w.device)),
+    # courier
+    ("GET", "courier.today"): Row(COURIER, SHELL),
+    ("GET", "courier_api.today"): Row(COURIER, Listed(lambda w: w.extra["carried"])),
+    ("POST", "courier_api.post_positions"): Row(COURIER, OWN, sent=_json(lambda w: {"positions": []})),
+    ("POST", "courier_api.post_duty"): Row(COURIER, OWN, sent=_json(lambda w: {"on": True})),
+    ("POST", "courier_api.post_seen"): Row(COURIER, OWN),
+    ("POST", "courier_api.post_order"): Row(COURIER, OWN, sent=_json(lambda w: {"stops": []})),
+    # collector
+    ("GET", "collector.worklist"): Row(COLLECTOR, Listed(lambda w: w.extra["waiting"])),
+    ("GET", "collector.new_order"): Row(COLLECTOR, OWN),
+    ("POST", "collector.save_order"): Row(COLLECTOR, OWN),
+    ("GET", "collector.outcomes"): Row(COLLECTOR, Listed(lambda w: w.accession)),
+    ("GET", "collector.box"): Row(COLLECTOR, OWN),
+    ("GET", "collector.pack_json"): Row(COLLECTOR, OWN),
+    ("GET", "imports.orders"): Row(COLLECTOR, SHELL),
+    ("POST", "imports.read_orders"): Row(COLLECTOR, Nothing("the file's sites are checked: test_imports_service")),
+    ("POST", "labels.specimens"): Row(COLLECTOR | RECEIVER, Refused("label_none"),
+                                      sent=lambda w: {"data": {"id": str(w.extra["waiting_id"])}}),
+    ("POST", "labels.consignment"): Row(COLLECTOR | LABORATORY, HIDDEN, _number),
+    ("POST", "labels.manifest"): Row(COLLECTOR | COURIER | LABORATORY, HIDDEN, _number),
+    ("POST", "labels.box"): Row(COLLECTOR | RECEIVER | ADMINISTRATOR, HIDDEN, lambda w: {"code": w.box}),
+    ("POST", "labels.commands"): Row(LABORATORY, SAME),
+    # receiver
+    ("GET", "receiver.desk"): Row(LABORATORY, Listed(lambda w: w.consignment)),
+    ("GET", "receiver.find"): Row(LABORATORY, HIDDEN, sent=lambda w: {"query_string": {"code": w.consignment}}),
+    ("GET", "receiver.receipt"): Row(LABORATORY, HIDDEN, _number),
+    ("GET", "receiver.incoming"): Row(LABORATORY, Listed(lambda w: w.consignment)),
+    ("GET", "receiver.forward"): Row(RECEIVER, OWN),
+    ("GET", "receiver.forward_json"): Row(RECEIVER, OWN),
+    ("GET", "receiver.commands"): Row(LABORATORY, SAME),
+    # dispatch
+    ("GET", "dispatch.board"): Row(PLAN_READERS, SHELL),
+    ("GET", "dispatch.plans"): Row(PLAN_READERS, Listed(lambda w: f"/dispatch/plans/{w.plan}")),
+    ("GET", "dispatch.plan"): Row(PLAN_READERS, HIDDEN, lambda w: {"plan_id": w.plan}),
+    ("GET", "plans_api.live_board"): Row(PLAN_READERS, Listed(lambda w: f'"{TOWN}"')),
+    ("GET", "plans_api.list_plans"): Row(PLAN_READERS, Listed(lambda w: f'"id":{w.plan},')),
+    ("POST", "plans_api.order_plan"): Row(DISPATCHER, HIDDEN,
+                                          sent=_json(lambda w: {"day": "2026-03-09", "scope": COUNTY, "seconds": 1})),
+    ("GET", "plans_api.one_plan"): Row(PLAN_READERS, HIDDEN, lambda w: {"plan_id": w.plan}),
+    ("GET", "plans_api.progress"): Row(PLAN_READERS, HIDDEN, lambda w: {"plan_id": w.plan}),
+    ("POST", "plans_api.stop_plan"): Row(DISPATCHER, HIDDEN, lambda w: {"plan_id": w.plan}),
+    ("POST", "plans_api.publish_plan"): Row(DISPATCHER, HIDDEN, lambda w: {"plan_id": w.plan}),
+    ("POST", "plans_api.pickup_offers"): Row(DISPATCHER, HIDDEN, lambda w: {"pickup_id": w.pickup}),
+    ("POST", "plans_api.insert_pickup"): Row(DISPATCHER, HIDDEN, lambda w: {"pickup_id": w.pickup},
+                                             _json(lambda w: {})),
+    # alerts
+    ("GET", "alerts.listing"): Row(PLAN_READERS, Listed(lambda w: f'"origin":"{TOWN}"')),
+    ("POST", "alerts.acknowledge"): Row(frozenset({"manager", "dispatcher"}), HIDDEN, lambda w: {"alert_id": w.alert},
+                                        _json(lambda w: {"word": "seen"})),
+}  # fmt: skip
+
+
+def build(session: Session) -> World:
+    """A delivered box of two tubes, a box on the road, a tube waiting and a plan in each county."""
+    factories.world(session)
+    password, pin = factories._hashes()
+    session.add(
+        User(username="dispatcher2", role="dispatcher", site_code=OTHER_COUNTY, password_hash=password, pin_hash=pin)
+    )
+    for code, site in (("BX-C2", TOWN), ("BX-O", OTHER_TOWN), ("BX-O2", OTHER_TOWN)):
+        session.add(Box(code=code, temp_class="cold_2_8", capacity=50, home_code=site, location_code=site))
+    session.commit()
+    ours, carried, waiting = _county(session, "nurse", "courier", "receiver", TOWN, COUNTY, ("BX-C", "BX-C2"), "2611")
+    _county(session, "nurse2", "courier2", "receiver2", OTHER_TOWN, OTHER_COUNTY, ("BX-O", "BX-O2"), "9911")
+    line = session.scalars(select(ConsignmentLine).where(ConsignmentLine.consignment_number == ours)).first()
+    assert line is not None
+    tube = session.get_one(Specimen, line.specimen_id)
+    plan, pickup, alert, channel, rule = _offices(session, COUNTY, TOWN)
+    _offices(session, OTHER_COUNTY, OTHER_TOWN)
+    devices.register(session, "LG-OURS", now=START)
+    devices.bind(session, "LG-OURS", "BX-A", at=START, now=START)
+    devices.register(session, "LG-THEIRS", now=START)
+    devices.bind(session, "LG-THEIRS", "BX-O", at=START, now=START)
+    token = ApiToken(user_id=1, name="probe", secret_sha256="0" * 64, created_at=START)
+    session.add(token)
+    session.commit()
+    waiting_id = session.scalars(select(Specimen.id).where(Specimen.accession == waiting)).one()
+    return World(
+        consignment=ours,
+        specimen=tube.id,
+        accession=tube.accession,
+        box="BX-A",
+        plan=plan,
+        pickup=pickup,
+        alert=alert,
+        channel=channel,
+        token=token.id,
+        rule=rule,
+        user=session.scalars(select(User.id).where(User.username == "nurse")).one(),
+        device="LG-OURS",
+        extra={"carried": carried, "waiting": waiting, "waiting_id": waiting_id},
+    )
+
+
+def _county(
+    session: Session, nurse: str, courier: str, receiver: str, town: str, lab: str, boxes: tuple[str, str], head: str
+) -> tuple[str, str, str]:
+    """(number delivered, number under way, accession not yet packed)."""
+    done, act = factories.done, factories.act
+    numbers = []
+    for place, box in enumerate(boxes):
+        accession = f"{head}22004{place}"
+        done(session, nurse, act("register", {"specimen": accession}, {"tests": ["CBC"], "patient_ref": "张**"}))
+        done(session, nurse, act("collect", {"specimen": accession}))
+        number = done(session, nurse, act("pack", {"specimen": accession, "box": box}))["consignment"]
+        done(session, nurse, act("seal", {"consignment": number}, {"seal": f"SL{number[-6:]}"}))
+        signed = {"other": nurse, "pin": PIN, "count": 1, "box_temp_c": "4.6"}
+        done(session, courier, act("hand_over", {"consignment": number}, signed, site=town))
+        numbers.append(number)
+        if place == 0:
+            later = START + timedelta(minutes=40)
+            done(session, courier, act("arrive", {}, site=lab, at=later))
+            signed = {"other": courier, "pin": PIN, "count": 1, "box_temp_c": "5.1"}
+            done(session, receiver, act("hand_over", {"consignment": number}, signed, site=lab, at=later))
+    waiting = f"{head}220099"
+    done(session, nurse, act("register", {"specimen": waiting}, {"tests": ["CBC"], "patient_ref": "李*"}))
+    return numbers[0], numbers[1], waiting
+
+
+def _offices(session: Session, lab: str, town: str) -> tuple[int, int, int, int, int]:
+    """A plan, an open pickup, an alert, a channel and an override of a stability rule."""
+    day = "2026-03-09"
+    plan = Plan(day=day, scope_code=lab, state="draft", created_at=START, created_by="dispatcher",
+                problem={}, result={})  # fmt: skip
+    pickup = Pickup(
+        day=day, site_code=town, destination_code=lab, kind="urgent", ready_at=START,
+        latest_at=START + timedelta(hours=2), created_by="nurse", created_at=START, slots_cold=1,
+    )  # fmt: skip
+    alert = Alert(
+        incident_key=f"overdue:{lab}", kind="overdue", severity="warning", site_code=lab, origin_code=town,
+        occurred_at=START, raised_at=START, updated_at=START, params={"consignment": f"CN-{lab}"},
+    )  # fmt: skip
+    channel = Channel(
+        name=f"robot {lab}", kind="wecom", site_code=lab, config={"key": "never-shown-0000"}, kinds=[],
+    )  # fmt: skip
+    rule = StabilityRuleRow(test_code="CBC", site_code=lab, reason="own validation", max_hours=12.0,
+                            temp_min_c=2.0, temp_max_c=8.0)  # fmt: skip
+    session.add_all([plan, pickup, alert, channel, rule])
+    session.commit()
+    return plan.id, pickup.id, alert.id, channel.id, rule.id
