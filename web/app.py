@@ -17,7 +17,7 @@ import web.views
 from logistics import clock as clock_module
 from logistics.clock import Clock
 from logistics.db import db, install_sqlite_hooks, set_reading
-from web import access, auth, errors, headers, i18n, rendering, worker
+from web import access, alert_texts, auth, errors, headers, i18n, rendering, worker
 from web.settings import Settings
 
 migrate = Migrate(directory=str(i18n.ROOT / "migrations"), render_as_batch=True, compare_type=True)
@@ -57,6 +57,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     access.guard(app)
     headers.init_app(app)
     rendering.init_app(app)
+    alert_texts.init_app(app)
     worker.init_app(app)
     for package in (web.views, web.api):
         _register_blueprints(app, package)

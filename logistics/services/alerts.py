@@ -59,7 +59,7 @@ def raise_alert(
         session.add(alert)
         session.flush()
         note(session, alert, "raised", now=now)
-        _queue(session, alert, "raised")
+        queue(session, alert, "raised")
     else:
         _update(session, alert, severity, params, specimen_ids, now)
     next_number(session, VERSION)
@@ -83,7 +83,7 @@ def _update(
         alert.severity = severity
     note(session, alert, "worse" if worse else "reopened" if reopened else "updated", now=now, params=params)
     if worse or reopened:
-        _queue(session, alert, f"update:{len(alert.notes) + 1}")
+        queue(session, alert, f"update:{len(alert.notes) + 1}")
 
 
 def end_alert(session: Session, incident_key: str, *, now: datetime, params: Mapping[str, Any] | None = None) -> None:
@@ -131,17 +131,34 @@ def note(
     alert.notes.append(AlertNote(at=now, kind=kind, username=username, text=text, params=dict(params or {})))
 
 
-def _queue(session: Session, alert: Alert, what: str) -> None:
-    """One row in the outbox for every channel that wants to hear of it: the site's own and those above it."""
-    sites, code = [], alert.site_code
-    while code:
-        sites.append(code)
-        code = session.scalar(select(Site.parent_code).where(Site.code == code)) or ""
-    for channel in session.scalars(select(Channel).where(Channel.active, Channel.site_code.in_(sites))):
-        if channel.kinds and alert.kind not in channel.kinds:
-            continue
-        if SEVERITIES.index(alert.severity) < SEVERITIES.index(channel.min_severity):
-            continue
+def ladder(session: Session, site_code: str) -> list[str]:
+    """The site and those above it: who is told at once, and who when nobody there answers."""
+    found: list[str] = []
+    code: str | None = site_code
+    while code and code not in found:
+        found.append(code)
+        code = session.scalar(select(Site.parent_code).where(Site.code == code))
+    return found
+
+
+def queue(session: Session, alert: Alert, what: str) -> None:
+    """One row in the outbox for every channel that wants to hear of it.
+
+    Told are the laboratory's own channels and those of the rungs that the alert has climbed; where these have
+    none that wants it, the next ones above, so that nothing is told to nobody.
+    """
+    rungs = ladder(session, alert.site_code)
+    found = session.scalars(select(Channel).where(Channel.active, Channel.site_code.in_(rungs)).order_by(Channel.id))
+    by_site: dict[str, list[Channel]] = {}
+    for channel in found:
+        if _wants(channel, alert):
+            by_site.setdefault(channel.site_code, []).append(channel)
+    told: list[Channel] = []
+    for level, site_code in enumerate(rungs):
+        if level > alert.level and told:
+            break
+        told += by_site.get(site_code, [])
+    for channel in told:
         insert_ignoring(
             session,
             Delivery.__table__,
@@ -157,3 +174,9 @@ def _queue(session: Session, alert: Alert, what: str) -> None:
                 "error": "",
             },
         )
+
+
+def _wants(channel: Channel, alert: Alert) -> bool:
+    if channel.kinds and alert.kind not in channel.kinds:
+        return False
+    return SEVERITIES.index(alert.severity) >= SEVERITIES.index(channel.min_severity)

@@ -1,0 +1,161 @@
+"""Typed channels of alerts: what each form holds, where it may lead, and how Apprise sends through it.
+
+Nobody types an Apprise address: a channel is one of five kinds with named fields, and the host it leads to is
+resolved and checked each time before something is sent (an installation must not be made to call its own
+network).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from logistics.errors import Invalid, Unavailable
+
+KINDS = ("mail", "http", "wecom", "dingtalk", "feishu")
+ROBOT_HOSTS = {"wecom": "qyapi.weixin.qq.com", "dingtalk": "oapi.dingtalk.com", "feishu": "open.feishu.cn"}
+MAIL_PORTS = {"insecure": 25, "starttls": 587, "ssl": 465}
+ROBOT_BYTES = 2000  # WeCom takes 2,048 bytes of text; the others more
+DEDUP_HEADER = "X-Labrelay-Delivery"
+CONNECT_S, READ_S = 5.0, 10.0
+
+Resolve = Callable[[str], Iterable[str]]
+
+
+def resolve(host: str) -> list[str]:
+    """The addresses of a host. Raises Unavailable('channel_host_unresolved'): trying again later may help."""
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+    except OSError:
+        raise Unavailable("channel_host_unresolved", field="host", host=host) from None
+
+
+def check_host(host: str, allowed_hosts: Iterable[str], *, resolver: Resolve = resolve) -> None:
+    """Whether alerts may be sent to ``host``: named by the installation, else at public addresses only.
+
+    Raises Invalid('channel_host_refused') for what is private, loopback or not on the list.
+    """
+    allowed = {name.lower() for name in allowed_hosts}
+    if host.lower() in allowed:
+        return
+    if allowed:
+        raise Invalid("channel_host_refused", field="host", host=host)
+    for address in resolver(host):
+        if not ipaddress.ip_address(address.partition("%")[0]).is_global:
+            raise Invalid("channel_host_refused", field="host", host=host)
+
+
+def check_config(kind: str, config: Mapping[str, Any]) -> str:
+    """Check a channel's form; returns the host it leads to. Raises Invalid naming the field."""
+    if kind not in KINDS:
+        raise Invalid("channel_kind_unknown", field="kind", kind=str(kind)[:40])
+    if kind in ROBOT_HOSTS:
+        _word(config, "key")
+        return ROBOT_HOSTS[kind]
+    if kind == "http":
+        return str(_http_address(config)["host"])
+    for field in ("from", "to"):
+        for address in _addresses(config, field):
+            if not all(address.partition("@")[::2]) or any(c.isspace() for c in address):
+                raise Invalid("channel_mail_malformed", field=field)
+    if config.get("secure", "starttls") not in MAIL_PORTS:
+        raise Invalid("field_malformed", field="secure")
+    return _word(config, "host")
+
+
+def send(kind: str, config: Mapping[str, Any], *, title: str, text: str, dedup_id: str, critical: bool) -> None:
+    """Send one message. Raises Unavailable('channel_not_accepted') when the other side did not take it."""
+    import apprise  # heavy: only workers that send pay for it
+
+    asset = apprise.AppriseAsset(http_redirects=False, app_id="Labrelay", app_desc="Labrelay", app_url="")
+    service = apprise.Apprise.instantiate(_apprise_fields(kind, config, dedup_id), asset=asset)
+    if service is None:
+        raise Invalid("channel_malformed", field="config", kind=kind)
+    if kind in ROBOT_HOSTS:
+        text = shorten(f"{text}\n#{dedup_id}", ROBOT_BYTES - len(title.encode()))
+    level = apprise.NotifyType.FAILURE if critical else apprise.NotifyType.WARNING
+    if not service.notify(body=text, title=title, notify_type=level):
+        raise Unavailable("channel_not_accepted", field="channel")
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most ``limit`` bytes of UTF-8, cut between characters."""
+    raw = text.encode()
+    return text if len(raw) <= limit else raw[: max(0, limit - 3)].decode(errors="ignore") + "…"
+
+
+def _apprise_fields(kind: str, config: Mapping[str, Any], dedup_id: str) -> dict[str, Any]:
+    timeouts = {"cto": CONNECT_S, "rto": READ_S}
+    if kind == "http":
+        found = _http_address(config)
+        return {
+            **found,
+            **timeouts,
+            "headers": {DEDUP_HEADER: dedup_id},
+            "payload": {"id": dedup_id},
+        }
+    if kind == "mail":
+        return {**_mail_fields(config, dedup_id), **timeouts}
+    key = _word(config, "key")
+    if kind == "wecom":
+        return {"schema": "wecombot", "key": key, **timeouts}
+    if kind == "dingtalk":
+        return {"schema": "dingtalk", "token": key, "secret": config.get("secret") or None, **timeouts}
+    return {"schema": "feishu", "token": key, **timeouts}
+
+
+def _mail_fields(config: Mapping[str, Any], dedup_id: str) -> dict[str, Any]:
+    secure = str(config.get("secure", "starttls"))
+    sender = _addresses(config, "from")[0]
+    return {
+        "schema": "mailto" if secure == "insecure" else "mailtos",
+        "host": sender.rpartition("@")[2],
+        "smtp_host": _word(config, "host"),
+        "port": int(config.get("port") or MAIL_PORTS[secure]),
+        "user": config.get("user") or None,
+        "password": config.get("password") or None,
+        "from_addr": sender,
+        "targets": _addresses(config, "to"),
+        "secure_mode": secure,
+        "headers": {DEDUP_HEADER: dedup_id},
+        "format": "text",
+    }
+
+
+def _http_address(config: Mapping[str, Any]) -> dict[str, Any]:
+    address = _word(config, "url")
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Invalid("channel_url_malformed", field="url") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise Invalid("channel_url_malformed", field="url")
+    return {
+        "schema": "jsons" if parts.scheme == "https" else "json",
+        "host": host,
+        "port": port,
+        "user": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+        "fullpath": parts.path or "/",
+        "params": dict(pair.partition("=")[::2] for pair in parts.query.split("&") if pair),
+    }
+
+
+def _addresses(config: Mapping[str, Any], field: str) -> list[str]:
+    value = config.get(field)
+    found = value if isinstance(value, list) else str(value or "").replace(";", ",").split(",")
+    addresses = [str(one).strip() for one in found if str(one).strip()]
+    if not addresses:
+        raise Invalid("field_missing", field=field)
+    return addresses
+
+
+def _word(config: Mapping[str, Any], field: str) -> str:
+    value = config.get(field)
+    if not isinstance(value, str) or not value.strip():
+        raise Invalid("field_missing", field=field)
+    return value.strip()

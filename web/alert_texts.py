@@ -1,0 +1,249 @@
+"""Alerts in words: a title and a text for every kind, in either language. No personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from flask_babel import force_locale, gettext, lazy_gettext
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from logistics.models import Alert, Site
+from web import i18n
+
+ZONE = ZoneInfo(i18n.TIMEZONE)
+ACCESSIONS_SHOWN = 6
+
+TITLES: dict[str, Any] = {
+    "excursion": _l("Temperature excursion in box %(box)s"),
+    "forecast": _l("Box %(box)s will leave its band"),
+    "silence": _l("No readings from box %(box)s"),
+    "missing": _l("Tube missing in %(consignment)s"),
+    "unexpected": _l("Unexpected tube in %(consignment)s"),
+    "overdue": _l("Box %(box)s is overdue"),
+    "late": _l("Courier late for %(site)s"),
+    "urgent_call": _l("Urgent call from %(origin)s"),
+    "seal_broken": _l("Seal of %(consignment)s broken"),
+    "battery": _l("Battery low in logger %(device)s"),
+    "review": _l("A conflict waits for review"),
+}
+
+RULES: dict[str, Any] = {
+    "above_8_for_30": _l("above 8 °C for 30 minutes"),
+    "below_2_for_20": _l("below 2 °C for 20 minutes"),
+    "above_8_sum_60": _l("above 8 °C for 60 minutes in all"),
+    "below_2_sum_40": _l("below 2 °C for 40 minutes in all"),
+    "above_25_at_once": _l("above 25 °C at once"),
+    "freezing_at_once": _l("freezing, −0.5 °C or less, at once"),
+    "above_25_for_30": _l("above 25 °C for 30 minutes"),
+    "below_15_for_30": _l("below 15 °C for 30 minutes"),
+    "above_37_at_once": _l("above 37 °C at once"),
+    "above_minus_15_for_15": _l("above −15 °C for 15 minutes"),
+}
+
+NOTES: dict[str, Any] = {
+    "raised": lazy_gettext("Raised"),
+    "updated": lazy_gettext("Brought up to date"),
+    "worse": lazy_gettext("Grew worse"),
+    "reopened": lazy_gettext("Happened again"),
+    "escalated": lazy_gettext("Nobody answered; passed on to %(site)s"),
+    "acknowledged": lazy_gettext("Acknowledged"),
+    "assessed": lazy_gettext("Assessed and signed"),
+    "ended": lazy_gettext("Ended"),
+    "delivered": lazy_gettext("Sent through %(channel)s"),
+    "delivery_failed": lazy_gettext("Could not be sent through %(channel)s, attempt %(attempt)s"),
+}
+
+
+def init_app(app: Flask) -> None:
+    public_url = app.extensions["labrelay.settings"].public_url
+
+    def render(session: Session, alert: Alert, locale: str) -> tuple[str, str]:
+        """The message that goes out through a channel, with the link."""
+        with force_locale(locale):
+            heading, lines = words(session, alert, locale)
+            return heading, "\n".join([*lines, f"{public_url}/manager/alerts/{alert.id}"])
+
+    app.extensions["labrelay.render_alert"] = render
+    app.jinja_env.filters["excursion_rule"] = rule_words
+
+
+def rule_words(code: str) -> str:
+    return str(RULES.get(code, code))
+
+
+def words(session: Session, alert: Alert, locale: str) -> tuple[str, list[str]]:
+    """(title, lines): what happened, when, value, limit, box, tubes. In the language in force."""
+    names = _site_names(session, alert, locale)
+    facts = {
+        "box": alert.box_code or "–",
+        "consignment": alert.consignment_number or "–",
+        "device": "–",
+        "site": names.get(str(alert.params.get("site", alert.site_code)), "–"),
+        "origin": names.get(alert.origin_code or "", "–"),
+        **{key: value for key, value in alert.params.items() if key not in {"site", "origin"}},
+    }
+    heading = str(TITLES[alert.kind]) % facts if alert.kind in TITLES else gettext("Alert: %(kind)s", kind=alert.kind)
+    describe = _SENTENCES.get(alert.kind)
+    lines = describe(facts, names) if describe else []
+    if alert.specimen_ids and alert.kind not in {"missing", "unexpected"}:
+        lines.append(gettext("Tubes concerned: %(n)s.", n=len(alert.specimen_ids)))
+    if alert.origin_code and alert.kind != "urgent_call":
+        lines.append(
+            gettext("From %(origin)s to %(site)s.", origin=facts["origin"], site=names.get(alert.site_code, "–"))
+        )
+    happened, learned = clock_time(alert.occurred_at), clock_time(alert.raised_at)
+    lines.append(gettext("Happened %(happened)s, learned %(learned)s.", happened=happened, learned=learned))
+    return heading, lines
+
+
+def title(session: Session, alert: Alert, locale: str) -> str:
+    return words(session, alert, locale)[0]
+
+
+def sentence(session: Session, alert: Alert, locale: str) -> str:
+    """The first line of the text: what the inbox shows under the title."""
+    lines = words(session, alert, locale)[1]
+    return lines[0] if len(lines) > 1 else ""
+
+
+def note_words(kind: str, params: dict[str, Any]) -> str:
+    """A line of an alert's history."""
+    filled = {"site": "–", "channel": "–", "attempt": "–", **params}
+    return str(NOTES[kind]) % filled if kind in NOTES else kind
+
+
+def clock_time(at: datetime | str | None) -> str:
+    if at is None:
+        return "–"
+    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return instant.astimezone(ZONE).strftime("%m-%d %H:%M")
+
+
+def celsius(value: Any) -> str:
+    return f"{float(value):.1f} °C" if isinstance(value, int | float) else "–"
+
+
+def _excursion(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    if facts.get("withdrawn"):
+        return [gettext("Later readings showed that the box was within its band. No decision is needed.")]
+    told = {"value": celsius(facts.get("value_c")), "limit": celsius(facts.get("limit_c"))}
+    minutes = facts.get("minutes", "–")
+    if facts.get("side") == "lower":
+        first = gettext(
+            "Lowest %(value)s, the limit is %(limit)s; %(minutes)s min below it so far.", minutes=minutes, **told
+        )
+    else:
+        first = gettext(
+            "Highest %(value)s, the limit is %(limit)s; %(minutes)s min above it so far.", minutes=minutes, **told
+        )
+    lines = [first, gettext("Rule: %(rule)s.", rule=rule_words(str(facts.get("rule", "–"))))]
+    if facts.get("end"):
+        lines.append(
+            gettext(
+                "Lasted from %(start)s to %(end)s.", start=clock_time(facts.get("start")), end=clock_time(facts["end"])
+            )
+        )
+    return lines
+
+
+def _forecast(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [
+        gettext(
+            "Will cross %(limit)s at about %(at)s.", limit=celsius(facts.get("limit_c")), at=clock_time(facts.get("at"))
+        )
+    ]
+
+
+def _silence(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [
+        gettext(
+            "%(device)s has not spoken since %(since)s. The temperature of the tubes is not known.",
+            device=facts.get("device", "–"),
+            since=clock_time(facts.get("since")),
+        )
+    ]
+
+
+def _missing(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [
+        gettext(
+            "%(last)s is on the manifest of %(consignment)s and was not in box %(box)s.",
+            last=facts.get("last", "–"),
+            consignment=facts["consignment"],
+            box=facts["box"],
+        )
+    ]
+
+
+def _unexpected(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [
+        gettext("A tube was in box %(box)s that is not on the manifest of %(consignment)s.", box=facts["box"],
+                consignment=facts["consignment"])
+    ]  # fmt: skip
+
+
+def _overdue(facts: dict[str, Any], names: dict[str, str]) -> list[str]:
+    return [
+        gettext(
+            "%(consignment)s was expected at %(site)s at %(expected)s.",
+            consignment=facts["consignment"],
+            site=names.get(str(facts.get("destination", "")), facts["site"]),
+            expected=clock_time(facts.get("expected_at")),
+        )
+    ]
+
+
+def _urgent_call(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [
+        gettext("To be fetched from %(site)s within %(n)s minutes.", site=facts["site"], n=facts.get("within_min", "–"))
+    ]
+
+
+def _late(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [gettext("The courier will be %(n)s minutes late.", n=facts.get("late_min", "–"))]
+
+
+def _seal_broken(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [gettext("The seal of box %(box)s was not whole when it was handed over.", box=facts["box"])]
+
+
+def _battery(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [
+        gettext(
+            "Battery at %(n)s %%. Charge or change logger %(device)s.",
+            n=facts.get("battery_pct", "–"),
+            device=facts["device"],
+        )
+    ]
+
+
+def _review(_facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [gettext("Something sent from a phone no longer fits the record. Compare both sides and decide.")]
+
+
+_SENTENCES: dict[str, Callable[[dict[str, Any], dict[str, str]], list[str]]] = {
+    "excursion": _excursion,
+    "forecast": _forecast,
+    "silence": _silence,
+    "missing": _missing,
+    "unexpected": _unexpected,
+    "overdue": _overdue,
+    "late": _late,
+    "urgent_call": _urgent_call,
+    "seal_broken": _seal_broken,
+    "battery": _battery,
+    "review": _review,
+}
+KINDS = tuple(_SENTENCES)
+
+
+def _site_names(session: Session, alert: Alert, locale: str) -> dict[str, str]:
+    codes = {alert.site_code, alert.origin_code, alert.params.get("site"), alert.params.get("destination")}
+    wanted = sorted(str(code) for code in codes if code)
+    return {site.code: site.name(locale) for site in session.scalars(select(Site).where(Site.code.in_(wanted)))}
