@@ -9,6 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from logistics.domain.cold_chain import SilenceFact
+from logistics.domain.stability import Exposure
 from logistics.domain.transitions import BOXED, State
 from logistics.models import Specimen
 from logistics.services import cold_chain
@@ -19,7 +20,7 @@ from telemetry.silence import Watched, group, silent_since
 
 # Tubes whose clock still runs towards a decision.
 UNDER_WAY = frozenset({State.COLLECTED, State.RECEIVED, *BOXED})
-PART = 200
+PART = 40
 # A phone may tell of a packed tube this long after; until then ended excursions are matched with tubes again.
 LATE_TUBES = timedelta(hours=6)
 
@@ -101,11 +102,18 @@ def parts_under_way(session: Session) -> list[list[int]]:
     return [list(ids[begin : begin + PART]) for begin in range(0, len(ids), PART)]
 
 
-def use_by(session: Session, specimen_ids: Sequence[int], *, now: datetime) -> int:
-    """Write the use-by time and verdict of these tubes from where they have been. Returns how many changed."""
+def exposed(
+    session: Session, specimen_ids: Sequence[int], *, now: datetime
+) -> tuple[dict[int, Exposure], dict[int, float]]:
+    """Where these tubes have been since collection, and how warm each is now where a logger tells. Only reads."""
     rows = session.execute(
         select(Specimen.id, Specimen.collected_at, Specimen.temp_class).where(Specimen.id.in_(specimen_ids))
     ).all()
     collected = {row.id: (row.collected_at, row.temp_class) for row in rows if row.collected_at is not None}
-    exposures, temps_c = queries.exposures(session, collected, now=now)
-    return cold_chain.refresh_use_by(session, sorted(collected), exposures, now=now, temps_c=temps_c)
+    return queries.exposures(session, collected, now=now)
+
+
+def use_by(session: Session, specimen_ids: Sequence[int], *, now: datetime) -> int:
+    """Write the use-by time and verdict of these tubes from where they have been. Returns how many changed."""
+    exposures, temps_c = exposed(session, specimen_ids, now=now)
+    return cold_chain.refresh_use_by(session, sorted(exposures), exposures, now=now, temps_c=temps_c)

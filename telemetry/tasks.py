@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from logistics import clock
-from logistics.db import transaction
+from logistics.db import db, set_reading, transaction
+from logistics.services import cold_chain
 from telemetry import sweep
 
 
@@ -27,8 +28,14 @@ def refresh_use_by() -> None:
 
 
 def _refresh() -> None:
-    with transaction() as session:
-        parts = sweep.parts_under_way(session)
-    for part in parts:
-        with transaction() as session:
-            sweep.use_by(session, part, now=clock.now())
+    """Reads first and writes in short transactions: SQLite has one writer, and everybody waits for it."""
+    now = clock.now()
+    set_reading(True)
+    try:
+        for part in sweep.parts_under_way(db.session()):
+            exposures, temps_c = sweep.exposed(db.session(), part, now=now)
+            with transaction() as session:
+                cold_chain.refresh_use_by(session, part, exposures, now=now, temps_c=temps_c)
+    finally:
+        db.session.rollback()
+        set_reading(False)
