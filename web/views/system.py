@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from logistics import clock
 from logistics.db import db
+from telemetry.status import ingest_status
 from web import i18n
 from web.access import access
 
@@ -31,10 +32,11 @@ def readyz() -> tuple[Response, int]:
     """The process can serve: the database answers and its tables are there."""
     try:
         db.session.execute(text("SELECT 1 FROM setting LIMIT 1"))
+        telemetry = ingest_status(db.session()).state  # ok | behind | down | none; no reason to take no requests
     except Exception:
         current_app.logger.warning("not ready: database", exc_info=True)
         return jsonify({"status": "unavailable", "database": False}), 503
-    return jsonify({"status": "ok", "database": True}), 200
+    return jsonify({"status": "ok", "database": True, "telemetry": telemetry}), 200
 
 
 @blueprint.get("/api/v1/clock")
