@@ -19,7 +19,6 @@ from logistics.services.cold_chain import boxed_times
 from logistics.services.stability import STORAGE_C
 from telemetry import exposure as exposure_rules
 from telemetry import store
-from telemetry.evaluate import profile_for
 from telemetry.excursion import Sample
 from telemetry.models import Device, DeviceBinding, ExcursionRow, ProbeState
 from telemetry.profile import COLD, PROFILES, Profile
@@ -275,9 +274,3 @@ def _bound(
         .order_by(DeviceBinding.bound_from, DeviceBinding.probe)
     ).all()
     return [(binding, interval_s) for binding, interval_s in rows]
-
-
-__all__ = [
-    "ChartSeries", "Latest", "band", "box_exposure", "boxes_with_loggers", "chart", "excursions", "exposures",
-    "latest", "open_excursions", "profile_for", "thin", "with_gaps",
-]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
@@ -117,9 +117,3 @@ def series_around(session: Session, device: str, probe: int, start: datetime, en
     """Like ``series``, with the reading before ``start`` that still holds there."""
     before = last_before(session, device, probe, start)
     return [*([before] if before else []), *series(session, device, probe, start, end)]
-
-
-def insert_rows(session: Session, table: type[Any], rows: list[dict[str, Any]]) -> None:
-    """Plain multi-row insert for rows without a conflict."""
-    if rows:
-        session.execute(insert(table), rows)
