@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from hypothesis import settings as hypothesis_settings
 from itsdangerous import URLSafeTimedSerializer
@@ -228,6 +228,9 @@ class Client(FlaskClient):
         if "Authorization" not in headers and "X-CSRFToken" not in headers:
             headers["X-CSRFToken"] = self._token()
             kwargs["headers"] = headers
+        if has_app_context():  # the ``session`` fixture's: its ``g`` would carry one user into the next request
+            for name in ("_login_user", "scope", "token"):
+                g.pop(name, None)
         return super().open(*args, **kwargs)
 
     def _token(self) -> str:

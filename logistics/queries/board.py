@@ -230,6 +230,7 @@ def _courier(line: _Line, people: dict[str, str], sites: dict[str, Site], locale
     return {
         "username": line.courier.username,
         "name": people.get(line.courier.username, line.courier.username),
+        "home": sites[line.courier.start_site_code].name(locale),
         "phone": line.courier.phone,
         "state": line.state,
         "why": line.why,

@@ -88,7 +88,7 @@ def lines(session: Session, number: str) -> list[tuple[ConsignmentLine, Specimen
         .where(ConsignmentLine.consignment_number == number)
         .order_by(ConsignmentLine.position)
     )
-    return list(session.execute(query).tuples())
+    return list(session.execute(query).all())
 
 
 def specimens(

@@ -226,9 +226,14 @@ def packable(session: Session, site_code: str) -> list[Specimen]:
 
 
 def boxes_here(session: Session, site_code: str) -> list[Box]:
-    """Boxes that stand at the site, empty ones included."""
-    query = select(Box).where(Box.active, or_(Box.location_code == site_code, and_(
-        Box.location_code.is_(None), Box.holder.is_(None), Box.home_code == site_code)))  # fmt: skip
+    """Boxes that may be packed at the site: empty ones that stand here, and those begun here."""
+    begun = select(Consignment.number).where(Consignment.origin_code == site_code)
+    here = or_(
+        Box.location_code == site_code,
+        and_(Box.location_code.is_(None), Box.holder.is_(None), Box.home_code == site_code),
+    )
+    usable = or_(Box.consignment_number.is_(None), Box.consignment_number.in_(begun))
+    query = select(Box).where(Box.active, here, usable)
     return list(session.scalars(query.order_by(Box.consignment_number.is_(None), Box.code)))
 
 
