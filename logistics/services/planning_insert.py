@@ -81,10 +81,11 @@ class _Board:
             number: self._visits(person.id, promised.get(person.id, ()))
             for number, person in enumerate(problem.couriers)
         }
-        late = {visit for number, visits in self.routes.items() if self._late(number, visits) for visit in visits}
+        self.problem: Problem = problem
+        late = {number for number, visits in self.routes.items() if self._late(number, visits)}
         if late:
-            self.instance = Instance(_relaxed(problem, {visit for visit in late if visit >= 0}), matrix)
-        self.problem: Problem = self.instance.problem
+            behind = {visit for number in late for visit in self.routes[number] if visit >= 0}
+            self.instance = Instance(_relaxed(problem, behind, late), matrix)
 
     def _late(self, courier: int, visits: Visits) -> bool:
         return earliest(line_of(self.instance, courier, visits)) is None
@@ -145,13 +146,19 @@ def _starts(route: Route) -> dict[tuple[str, str], tuple[int, str]]:
     }
 
 
-def _relaxed(problem: Problem, late: set[int]) -> Problem:
-    """A courier who is behind has broken windows already; the call must still be offered beside them."""
+def _relaxed(problem: Problem, behind: set[int], late: set[int]) -> Problem:
+    """Couriers ``late`` with requests ``behind`` have broken limits already; calls must be offered beside them."""
     requests = tuple(
-        replace(request, latest_pickup_s=HORIZON_S, due_s=HORIZON_S, max_ride_s=None) if number in late else request
+        replace(request, latest_pickup_s=HORIZON_S, due_s=HORIZON_S, max_ride_s=None, pickup_windows=())
+        if number in behind
+        else request
         for number, request in enumerate(problem.requests)
     )
-    return replace(problem, requests=requests)
+    couriers = tuple(
+        replace(courier, shift_end_s=HORIZON_S, max_duration_s=None) if number in late else courier
+        for number, courier in enumerate(problem.couriers)
+    )
+    return replace(problem, requests=requests, couriers=couriers)
 
 
 def _promised(session: Session, row: PlanRow) -> Mapping[str, list[Stop]]:

@@ -319,3 +319,17 @@ def test_the_sweep_sends_what_a_dead_worker_left(world: Session, app: Flask) -> 
     tasks.run_job(job_id)
     with app.app_context():
         assert db.session.get_one(Plan, plan_id).state == "ready"
+
+
+def test_an_urgent_call_is_taken_in_while_another_courier_is_hopelessly_late(
+    world: Session, app_clock: FixedClock
+) -> None:
+    """Broken windows and a shift that will end late keep nobody from taking a call; windows shown stay the true ones."""
+    plan = planned(world)
+    publish(world, plan)
+    app_clock.set(START + timedelta(hours=7, minutes=40))
+    call = pickups.urgent(world, "T1", at=app_clock.now(), by="nurse", note="", within=timedelta(minutes=90))
+    world.commit()
+    fresh = planning_insert.accept(world, plan, call.id, courier="courier", by="dispatcher", now=app_clock.now())
+    world.commit()
+    assert {row.window_to_at.date() for row in stops(world, fresh) if row.window_to_at} == {START.date()}
