@@ -173,6 +173,11 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "tokens.listing"): Row(ANY, OWN),
     ("DELETE", "tokens.revoke"): Row(ANY, Nothing("a key is its owner's: test_api proves it"),
                                      lambda w: {"token_id": w.token}),
+    ("POST", "orders.post_orders"): Row(
+        COLLECTOR | RECEIVER, Nothing("the order names its site: test_api proves it"),
+        sent=_json(lambda w: {"orders": []})),
+    ("GET", "openapi.specification"): Row(PUBLIC, SAME),
+    ("GET", "docs.api"): Row(PUBLIC, SAME),
     ("POST", "acts.post_acts"): Row(ANY - OVERSIGHT, ACT_DONE, sent=_act),
     ("GET", "records.consignments"): Row(ANY, Listed(lambda w: w.consignment)),
     ("GET", "records.consignment"): Row(ANY, HIDDEN, _number),

@@ -100,7 +100,7 @@ def as_user(app: Flask, login: Callable[[FlaskClient, str], FlaskClient], userna
 
 
 def body(answer: TestResponse) -> str:
-    return answer.get_data(as_text=True).replace('": ', '":')
+    return answer.get_data().decode(errors="replace").replace('": ', '":')
 
 
 Login = Callable[[FlaskClient, str], FlaskClient]
