@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,16 +152,43 @@ def problems() -> list[str]:
 
 
 def _placeholders(text: str) -> frozenset[str]:
-    import re
-
     return frozenset(re.findall(r"%\((\w+)\)", text))
 
 
 @functools.cache
-def script_catalog(locale: str) -> dict[str, str]:
-    """msgid → translation of every message that a script shows."""
+def _script_messages() -> tuple[tuple[str, str], ...]:
+    """(file, msgid) of every message that a script shows."""
+    return tuple((f, m if isinstance(m, str) else m[0]) for f, _line, m in extracted() if f.endswith(".js"))
+
+
+def script_pages() -> frozenset[str]:
+    """Names of the pages that have scripts of their own: ``courier`` for js/pages/courier.js."""
+    return frozenset(path.stem for path in (ROOT / "static/js/pages").glob("*.js"))
+
+
+_IMPORTS = re.compile(r"""(?:from|import\()\s*["'](\.[^"']+\.js)["']""")
+
+
+def _scripts_of(page: str) -> frozenset[str]:
+    """The shell, the page's scripts, and all that they import: paths as ``extracted`` gives them."""
+    waiting = [ROOT / "static/js/shell.js", ROOT / f"static/js/pages/{page}.js"]
+    found: set[Path] = set()
+    while waiting:
+        path = waiting.pop().resolve()
+        if path in found or not path.is_file() or "vendor" in path.parts:
+            continue
+        found.add(path)
+        waiting += [path.parent / name for name in _IMPORTS.findall(path.read_text(encoding="utf-8"))]
+    return frozenset(str(path.relative_to(ROOT)) for path in found)
+
+
+@functools.cache
+def script_catalog(locale: str, page: str = "") -> dict[str, str]:
+    """msgid → translation of what scripts show: all of them, or the shared ones and those of one page, because a
+    phone at the edge of the net should not wait for the words of every other page."""
     if locale == "en":
         return {}
     catalog, _clashes = merged_catalog(locale)
-    wanted = {m if isinstance(m, str) else m[0] for f, _line, m in extracted() if f.endswith(".js")}
+    scripts = _scripts_of(page) if page else None
+    wanted = {message for file, message in _script_messages() if scripts is None or file in scripts}
     return {key: str(entry.string) for key in sorted(wanted) if (entry := catalog.get(key)) and entry.string}

@@ -7,7 +7,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, current_app, jsonify, render_template
+from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 from sqlalchemy import text
 
 from logistics import clock
@@ -49,9 +49,11 @@ def clock_now() -> Response:
 @blueprint.get("/i18n/<locale>.json")
 @access("public")
 def catalogue(locale: str) -> Response:
-    if locale not in i18n.LOCALES:
+    """What scripts show, in this language. ``?page=courier`` leaves out the words of other pages' scripts."""
+    page = request.args.get("page", "")
+    if locale not in i18n.LOCALES or (page and page not in i18n.script_pages()):
         abort(404)
-    body = json.dumps(i18n.script_catalog(locale), ensure_ascii=False)
+    body = json.dumps(i18n.script_catalog(locale, page), ensure_ascii=False)
     response = Response(body, mimetype="application/json")
     response.headers["Cache-Control"] = "no-cache"
     response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:16])

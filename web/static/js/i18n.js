@@ -1,13 +1,15 @@
 /**
  * Languages in scripts: _("Scanned %(n)s of %(m)s", {n, m}). English is the msgid itself.
  * The catalogue is kept in localStorage, so that it is there at once and without a signal; `ready` resolves when
- * it is loaded for the first time (wait for it before building a page from scripts).
+ * it is loaded for the first time (wait for it before building a page from scripts). A page for thin lines says
+ * <meta name="i18n-page" content="courier"> and gets only the shared words and those of js/pages/courier*.js.
  */
 import { meta } from "./dom.js";
 
 export const locale = meta("locale").startsWith("en") ? "en" : "zh_CN";
 export const lang = locale === "en" ? "en-GB" : "zh-CN";
-const KEY = `labrelay.i18n.${locale}`;
+const page = meta("i18n-page");
+const KEY = `labrelay.i18n.${locale}${page && `.${page}`}`;
 let catalogue = kept();
 
 function kept() {
@@ -19,7 +21,7 @@ function kept() {
 }
 
 async function load() {
-  const answer = await fetch(`/i18n/${locale}.json`, { credentials: "same-origin" });
+  const answer = await fetch(`/i18n/${locale}.json${page && `?page=${page}`}`, { credentials: "same-origin" });
   if (!answer.ok) throw new Error(`catalogue ${answer.status}`);
   catalogue = await answer.json();
   try {

@@ -5,7 +5,6 @@ import { keepDrafts, restoreDrafts } from "./forms.js";
 import { ready } from "./i18n.js";
 import { startOutbox } from "./outbox.js";
 import { startStrip } from "./strip.js";
-import { wireTables } from "./table.js";
 import { wireThemeSwitches } from "./theme.js";
 import { unlockSound } from "./sound.js";
 
@@ -29,7 +28,7 @@ async function start() {
   wireLanguages();
   document.addEventListener("pointerdown", unlockSound, { once: true });
   await ready;
-  wireTables();
+  if (document.querySelector("table, [data-filter], [data-pill]")) import("./table.js").then(({ wireTables }) => wireTables());
   startClock({ every: document.body.dataset.demo === undefined ? 30000 : 10000 });
   startStrip();
   await startOutbox();

@@ -11,9 +11,10 @@ import { add, dismiss } from "../outbox.js";
 import { play } from "../sound.js";
 import { toast } from "../toast.js";
 import { uuid } from "../uuid.js";
-import { differences, tailCheck } from "./courier-model.js";
+import { differences, tailCheck } from "./courier-rules.js";
 import * as store from "./courier-store.js";
-import { insideBand, personName, reasonName, sheet, siteName } from "./courier-words.js";
+import { insideBand, personName, reasonName, sheet } from "./courier-sheet.js";
+import { siteName } from "./courier-words.js";
 
 const SEAL = "*seal";
 const OTHER = "*other";

@@ -2,15 +2,11 @@
 import { formatLongDate, formatTime, now } from "../clock.js";
 import { chip, h, icon } from "../dom.js";
 import { _ } from "../i18n.js";
-import { toast } from "../toast.js";
-import { confirmDialog } from "../dialog.js";
 import { etas, expected, extraSites, extraStop, keyOf, lateness, losses, mostUrgent, tubeCount } from "./courier-model.js";
-import * as store from "./courier-store.js";
 import { amount, classChip, coldSteps, siteName, span, swap, tempBadge, useByChip, waitingChip } from "./courier-words.js";
 
 const opened = new Set();
 let changing = false;
-let before = null; // the order before the last change, for "undo"
 
 const KINDS = { pickup: () => _("Pick up"), delivery: () => _("Deliver"), both: () => _("Deliver and pick up"), end: () => _("End of the round"), extra: () => _("Not on the plan") };
 const kindWord = (stop) => (KINDS[stop.kind] || KINDS.pickup)();
@@ -123,7 +119,7 @@ function expiryNote(app, stop) {
   return lost.length ? h("div", { class: "notice tone-warn" }, icon("hourglass"), h("div", { class: "notice-body" }, lossSentence(day, lost[0]))) : null;
 }
 
-function lossSentence(day, loss) {
+export function lossSentence(day, loss) {
   if (loss.what === "stranded") return _("Box %(box)s would stay in the car: its laboratory comes before its pickup.", { box: loss.load.box });
   return _("Tube %(tube)s keeps until %(at)s and would reach %(site)s at %(eta)s.", { tube: loss.accession, at: formatTime(loss.use_by), site: siteName(day, loss.load.destination), eta: formatTime(new Date(loss.eta)) });
 }
@@ -169,36 +165,10 @@ function row(app, stop, at, planned) {
 
 const summary = (give, take) => [give.length ? _("give %(n)s", { n: give.length }) : "", take.length ? _("fetch %(n)s", { n: take.length }) : ""].filter(Boolean).join(", ");
 
-/** step −1, 1, or 0: to the front. Asks first when a tube would be lost by it. */
-async function move(app, stop, step) {
-  const left = app.day.route.filter((one) => one.state === "planned");
-  const order = left.filter((one) => one !== stop);
-  order.splice(step === 0 ? 0 : left.indexOf(stop) + step, 0, stop);
-  const at = now().getTime();
-  const known = new Set(losses(app.day, left, at).map((loss) => loss.what + loss.load.number + (loss.accession || "")));
-  const fresh = losses(app.day, order, at).filter((loss) => !known.has(loss.what + loss.load.number + (loss.accession || "")));
-  if (fresh.length) {
-    const text = fresh.slice(0, 3).map((loss) => h("p", {}, lossSentence(app.day, loss)));
-    if (!(await confirmDialog({ title: _("A tube would be lost"), text, action: _("Change all the same"), danger: true }))) return;
-  }
-  before = { order: app.order };
-  await choose(app, order.map((one) => one.id));
-  toast(_("Order changed."), "ok", { action: { label: _("Undo"), run: () => undo(app) } });
-}
-
-async function choose(app, stops) {
-  await store.keep("order", { plan: app.today.plan.ids.join(), stops, told_at: null });
-  await app.refresh();
-  app.duty.flush();
-}
-
-async function undo(app) {
-  const old = before && before.order && !before.order.refused ? before.order.stops : null;
-  before = null;
-  const left = new Set(app.day.route.filter((stop) => stop.state === "planned").map((stop) => stop.id));
-  const plan = app.today.stops.map((stop) => stop.id);
-  await choose(app, (old || plan).filter((id) => left.has(id)));
-}
+/** Moving stops comes later than the stops themselves. */
+const later = () => import("./courier-order.js");
+const move = async (app, stop, step) => (await later()).move(app, stop, step);
+const undo = async (app) => (await later()).undo(app);
 
 /** Boxes at sites that are not on what is left of the plan. */
 function others(app, stops) {

@@ -1,7 +1,7 @@
 /** The tubes of one box: which are checked, and which the courier does not take along, each with a coded reason. */
 import { chip, fill, h, icon } from "../dom.js";
 import { _ } from "../i18n.js";
-import { reasonName, sheet } from "./courier-words.js";
+import { reasonName, sheet } from "./courier-sheet.js";
 
 export function openTubes(visit, load, part) {
   const { day } = visit.app;

@@ -5,12 +5,14 @@ import { chip, fill, h, icon } from "../dom.js";
 import { _ } from "../i18n.js";
 import { createScanPanel } from "../scan-panel.js";
 import { arrive } from "./courier-today.js";
-import { differences, expected, findStop, meaning, mostUrgent, tubeCount } from "./courier-model.js";
+import { expected, findStop, mostUrgent, tubeCount } from "./courier-model.js";
+import { differences, meaning } from "./courier-rules.js";
 import { openSign } from "./courier-sign.js";
 import { openTubes } from "./courier-tubes.js";
 import * as store from "./courier-store.js";
 import { amount, bandOf, classChip, coldSteps, siteName, swap, tempBadge, useByChip, waitingChip } from "./courier-words.js";
 
+const SHORTEST = 6; // what is left of a broken burst is no label
 const part = (id) => document.getElementById(id);
 let panel = null;
 let current = null; // the visit that the one scan panel works for
@@ -20,7 +22,7 @@ function scanPanel() {
   const root = part("visit-scan");
   panel = createScanPanel(root, {
     onScan: (code, how) => (current ? current.scan(code, how) : null),
-    validate: () => Boolean(current) && !document.querySelector("dialog[open]"),
+    validate: (code) => Boolean(current) && code.length >= SHORTEST && !document.querySelector("dialog[open]"),
   });
   const view = root.querySelector("[data-scan-view]");
   const video = view.querySelector("video");

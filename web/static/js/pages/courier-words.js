@@ -3,17 +3,11 @@ import { ago, formatTime, now } from "../clock.js";
 import { chip, h, icon } from "../dom.js";
 import { _, locale } from "../i18n.js";
 
-const own = (thing) => (locale === "en" ? thing.en : thing.zh) || thing.zh || thing.en;
+export const own = (thing) => (locale === "en" ? thing.en : thing.zh) || thing.zh || thing.en;
 
 export const siteName = (day, code) => (code && day.sites[code] ? own(day.sites[code]) : code || "–");
-export const personName = (person) => own(person) || person.username;
-export const reasonName = (day, code) => { const found = day.reasons.find((one) => one.code === code); return found ? own(found) : code; };
-
 const BANDS = { cold_2_8: "2–8 °C", ambient_15_25: "15–25 °C", frozen: "≤ −20 °C" };
 export const bandOf = (load) => BANDS[load.temp_class] || "";
-const LIMITS = { cold_2_8: [2, 8], ambient_15_25: [15, 25], frozen: [-60, -15] };
-export const insideBand = (load, temp) => { const limits = LIMITS[load.temp_class]; return !limits || (temp >= limits[0] && temp <= limits[1]); };
-
 /** Temperature class of a box. */
 export function classChip(load) {
   const band = bandOf(load);
@@ -63,19 +57,6 @@ export const waitingChip = () => chip(_("Waiting to be sent"), "warn", "hourglas
 
 /** "2 boxes, 17 tubes" without plural trouble. */
 export const amount = (boxes, tubes) => _("Boxes %(boxes)s · tubes %(tubes)s", { boxes, tubes });
-
-/** A bottom sheet. body and foot are elements; resolves when it closes. */
-export function sheet(title, body, foot = []) {
-  const id = `sheet-${Math.random().toString(36).slice(2, 8)}`;
-  const element = h("dialog", { class: "dialog courier-sheet", "aria-labelledby": id },
-    h("div", { class: "dialog-head" }, h("h2", { id }, title), h("button", { class: "btn btn-quiet btn-icon", type: "button", "data-close": true, "aria-label": _("Close") }, icon("cross"))),
-    h("div", { class: "dialog-body stack" }, body),
-    foot.length ? h("div", { class: "dialog-foot" }, foot) : null);
-  const closed = new Promise((done) => element.addEventListener("close", () => { element.remove(); done(element.returnValue); }));
-  document.body.append(element);
-  element.showModal();
-  return { element, closed, close: (value) => element.close(value) };
-}
 
 /**
  * Put nodes into a place only when something to see has changed, and keep the focus where it was: a button must not

@@ -7,14 +7,10 @@ import { api } from "../api.js";
 import { stamp } from "../clock.js";
 import { icon, h, fill, meta } from "../dom.js";
 import { _, ready } from "../i18n.js";
-import { submit } from "../acts.js";
 import { outbox, refusals, waiting } from "../outbox.js";
 import { toast, toastError } from "../toast.js";
-import { Duty } from "./courier-duty.js";
 import { assemble, carried } from "./courier-model.js";
-import { paintAboard, paintMessages } from "./courier-lists.js";
 import { paintToday } from "./courier-today.js";
-import { Visit } from "./courier-visit.js";
 import * as store from "./courier-store.js";
 
 const REFRESH_MS = 30000;
@@ -22,7 +18,7 @@ const REPAINT_MS = 20000;
 const part = (id) => document.getElementById(id);
 
 export const app = {
-  me: meta("user"), today: null, day: null, duty: new Duty(), order: null, visits: new Map(), problems: [], fetchedAt: null, failed: null, visit: null,
+  me: meta("user"), today: null, day: null, duty: { on: false, since: null, place: () => null, turn: (on) => startDuty().then((duty) => duty.turn(on)) }, order: null, visits: new Map(), problems: [], fetchedAt: null, failed: null, visit: null,
   refresh, reload, act, go,
 };
 
@@ -33,6 +29,7 @@ function go(hash) {
 
 /** Record an act; the page shows it at once, whatever the line does. Gives the answer, or "waiting". */
 async function act(type, options) {
+  const { submit } = await import("../acts.js");
   const promise = submit(type, { position: app.duty.place(), wait: 6000, ...options });
   setTimeout(refresh, 80);
   const answer = await promise;
@@ -72,7 +69,7 @@ async function reload() {
     app.fetchedAt = told.generated_at;
     app.failed = null;
     await store.keep("today", app.today);
-    await app.duty.learn(told.on_duty_since);
+    if (app.duty.learn) await app.duty.learn(told.on_duty_since);
     await keepOrder(told);
     if (told.plan && !told.plan.seen && document.visibilityState === "visible") api("/api/v1/courier/seen", { body: {} }).catch(() => undefined);
   } catch (error) {
@@ -94,6 +91,13 @@ function route() {
   return { name, key: decodeURIComponent(key) };
 }
 
+/** The parts for scanning and for the two lists come after the stops are on the screen: the line may be thin. */
+const later = { visit: null, lists: null };
+async function load(name) {
+  later[name] = later[name] || (await (name === "visit" ? import("./courier-visit.js") : import("./courier-lists.js")));
+  return later[name];
+}
+
 function paint() {
   const { name, key } = route();
   const visiting = name === "stop" && app.day;
@@ -102,6 +106,11 @@ function paint() {
   document.body.classList.toggle("is-visiting", Boolean(visiting));
   paintNotices();
   paintTabs(name);
+  const needs = visiting ? "visit" : name === "aboard" || name === "messages" ? "lists" : null;
+  if (needs && !later[needs]) {
+    load(needs).then(paint).catch(() => toast(_("This part is not on the phone yet. Open it once where there is a signal."), "danger"));
+    return;
+  }
   if (visiting) {
     if (!app.visit || app.visit.key !== key) openVisit(key);
     if (app.visit) app.visit.paint();
@@ -110,14 +119,14 @@ function paint() {
   if (app.visit) app.visit = app.visit.leave();
   const list = part("courier-list");
   if (!app.day) paintNothing(list);
-  else if (name === "aboard") paintAboard(list, app);
-  else if (name === "messages") paintMessages(list, app);
+  else if (name === "aboard") later.lists.paintAboard(list, app);
+  else if (name === "messages") later.lists.paintMessages(list, app);
   else paintToday(list, app);
 }
 
 function openVisit(key) {
   if (app.visit) app.visit = app.visit.leave();
-  app.visit = Visit.open(app, key);
+  app.visit = later.visit.Visit.open(app, key);
   if (!app.visit) go("#/");
   window.scrollTo(0, 0);
 }
@@ -154,12 +163,25 @@ function paintTabs(name) {
   }
 }
 
-/** Keep what the service worker has not seen: the first visit of a page happens before there is a worker. */
-async function keepPage() {
-  if (!("caches" in window) || !("serviceWorker" in navigator)) return;
-  await navigator.serviceWorker.ready;
-  const pages = await caches.open("pages");
-  if (!(await pages.match("/courier"))) await pages.add("/courier");
+/** The switch and the watch of positions. */
+let starting = null;
+function startDuty() {
+  starting = starting || import("./courier-duty.js").then(async ({ Duty }) => {
+    const duty = new Duty();
+    duty.addEventListener("changed", () => app.day && paint());
+    duty.addEventListener("order", refresh);
+    await duty.start(app.today);
+    app.duty = duty;
+    await refresh();
+    return duty;
+  });
+  return starting;
+}
+
+/** What can come after the stops are on the screen. */
+async function startRest() {
+  await Promise.all([startDuty(), load("visit"), load("lists")]);
+  await (await import("./courier-keep.js")).keepPage();
 }
 
 async function start() {
@@ -173,15 +195,13 @@ async function start() {
     await refresh();
   });
   outbox.addEventListener("changed", () => refresh());
-  app.duty.addEventListener("changed", () => app.day && paint());
-  app.duty.addEventListener("order", refresh);
-  await app.duty.start(app.today);
   await reload();
   setInterval(() => document.visibilityState === "visible" && reload(), REFRESH_MS);
   setInterval(() => app.day && !document.querySelector("dialog[open]") && paint(), REPAINT_MS);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && reload());
-  keepPage().catch((error) => console.warn("page not kept", error));
   document.documentElement.dataset.courier = "ready";
+  performance.mark("courier-ready"); // what came before is the page's weight
+  startRest().catch((error) => console.warn("courier", error));
 }
 
 start().catch((error) => { console.error("courier", error); toast(_("Something went wrong on this page. Please load it again."), "danger"); });
