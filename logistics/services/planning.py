@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from logistics.db import next_number
@@ -102,12 +102,13 @@ def store(session: Session, plan_id: int, plan: Plan, draft: planning_problem.Dr
     result = to_builtins(plan)
     result["notices"] = [to_builtins(notice) for notice in notices]
     result["unserved"] = [*result["unserved"], *(to_builtins(one) for one in draft.unplaceable)]
-    _keep(row, result)
+    keep(row, result)
     row.state = "ready"
     next_number(session, BOARD)
 
 
-def _keep(row: PlanRow, result: Mapping[str, Any]) -> None:
+def keep(row: PlanRow, result: Mapping[str, Any]) -> None:
+    """Write a result with the figures that lists show beside it."""
     row.result = dict(result)
     row.distance_m = int(result["distance_m"])
     row.duration_s = int(result["duration_s"])
@@ -161,6 +162,27 @@ def publish(session: Session, row: PlanRow, *, by: str, now: datetime) -> None:
     next_number(session, BOARD)
 
 
+def replace_route(session: Session, old: PlanRow, fresh: PlanRow, courier: str, *, by: str, now: datetime) -> None:
+    """Publish ``fresh``, which differs from ``old`` in one courier's route only.
+
+    Everybody else keeps his stops with their promised times and with what he has seen and done.
+    """
+    standing = _retire(session, old, courier)
+    session.execute(update(Stop).where(Stop.plan_id == old.id, Stop.courier != courier).values(plan_id=fresh.id))
+    session.expire(old, ["stops"])
+    problem = from_builtins(fresh.problem, Problem)
+    route = next(from_builtins(one, Route) for one in fresh.result["routes"] if one["courier_id"] == courier)
+    pickups = _pickups(session, problem)
+    _write_stops(session, fresh, route, problem, pickups, standing.get(courier))
+    for request_id in {request for visit in route.stops for request in visit.picked}:
+        pickup = pickups.get(request_id)
+        if pickup is not None and pickup.state == "open":
+            pickup.state = "planned"
+    fresh.state, fresh.published_at, fresh.published_by = "published", now, by
+    session.flush()
+    next_number(session, BOARD)
+
+
 def _refuse_if_promised(session: Session, row: PlanRow, routes: list[Route]) -> None:
     """Another scope's plan may have been published since this one was worked out."""
     promised = set(
@@ -175,8 +197,8 @@ def _refuse_if_promised(session: Session, row: PlanRow, routes: list[Route]) -> 
         raise Conflict("courier_in_other_plan", field="plan", courier=min(promised))
 
 
-def _retire(session: Session, row: PlanRow) -> dict[str, Stop]:
-    """Supersede the published plans of the same day and scope: their open stops go, what was driven stays.
+def _retire(session: Session, row: PlanRow, courier: str | None = None) -> dict[str, Stop]:
+    """Supersede the published plans of the day and scope: open stops (of ``courier`` only) go, driven ones stay.
 
     Returns the stop where each courier stands at this moment: it goes over to the new plan if that begins there.
     """
@@ -187,6 +209,8 @@ def _retire(session: Session, row: PlanRow) -> dict[str, Stop]:
     for old in session.scalars(query.with_for_update()):
         old.state = "superseded"
         for visit in list(old.stops):
+            if courier is not None and visit.courier != courier:
+                continue
             if visit.state == "planned":
                 old.stops.remove(visit)
             elif visit.state == "arrived":

@@ -18,8 +18,8 @@ from logistics.models import Pickup, Stop
 from logistics.models import Plan as PlanRow
 from logistics.planning_job import provider
 from logistics.services import planning, planning_problem
-from logistics.services.planning_problem import DayClock, Draft
-from routing import Plan, Problem, Route, to_builtins
+from logistics.services.planning_problem import DayClock
+from routing import Problem, Route, from_builtins, to_builtins
 from routing.build import build_route
 from routing.diagnose import examine
 from routing.instance import Instance, Visit
@@ -191,38 +191,50 @@ def accept(session: Session, row: PlanRow, pickup_id: int, *, courier: str, by: 
     if chosen is None:
         raise Conflict("offer_gone", field="courier", courier=courier)
     _, number, visits = chosen
-    routes = tuple(
-        build_route(board.instance, other, visits if other == number else before)
-        for other, before in board.routes.items()
-        if before or other == number
-    )
-    plan = Plan(
-        routes=routes,
-        unserved=(),
-        cost=round(sum(route.cost for route in routes), 2),
-        distance_m=sum(route.distance_m for route in routes),
-        duration_s=sum(route.end_s - route.start_s for route in routes),
-        travel_source=board.instance.matrix.source,
-        problem_name=board.problem.name,
-    )
+    route = to_builtins(build_route(board.instance, number, visits))
+    routes = [route if one["courier_id"] == courier else one for one in row.result["routes"]]
+    if route not in routes:
+        routes.append(route)
     fresh = PlanRow(
         day=row.day,
         scope_code=row.scope_code,
         name=row.name,
-        state="planning",
+        state="ready",
         created_at=now,
         created_by=by,
-        problem=to_builtins(board.problem),
+        problem=to_builtins(_joined(from_builtins(row.problem, Problem), board.problem, courier)),
         result={},
-        notice="",
+        notice=row.notice,
     )
     session.add(fresh)
     session.flush()
-    planning.store(session, fresh.id, plan, Draft(board.problem))
-    fresh.result = {**fresh.result, "unserved": _still_left(row, pickup_id)}
-    fresh.unserved_count = len(fresh.result["unserved"])
-    planning.publish(session, fresh, by=by, now=now)
+    planning.keep(
+        fresh,
+        {
+            **row.result,
+            "routes": routes,
+            "unserved": _still_left(row, pickup_id),
+            "cost": round(sum(float(one["cost"]) for one in routes), 2),
+            "distance_m": sum(int(one["distance_m"]) for one in routes),
+            "duration_s": sum(int(one["end_s"]) - int(one["start_s"]) for one in routes),
+        },
+    )
+    planning.replace_route(session, row, fresh, courier, by=by, now=now)
     return fresh
+
+
+def _joined(old: Problem, now: Problem, courier: str) -> Problem:
+    """The day's problem as it was, with the call, what is aboard, and the courier as he is now."""
+    sites = {site.id: site for site in (*old.sites, *now.sites)}
+    requests = {request.id: request for request in (*now.requests, *old.requests)}
+    couriers = {person.id: person for person in (*now.couriers, *old.couriers)}
+    couriers[courier] = next(person for person in now.couriers if person.id == courier)
+    return replace(
+        old,
+        sites=tuple(sites[name] for name in sorted(sites)),
+        requests=tuple(requests[name] for name in sorted(requests)),
+        couriers=tuple(couriers[name] for name in sorted(couriers)),
+    )
 
 
 def _still_left(row: PlanRow, pickup_id: int) -> list[object]:

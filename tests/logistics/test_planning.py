@@ -47,7 +47,7 @@ def planned(session: Session, scope_code: str = COUNTY, *, scope: Scope = ALL, s
     )  # fmt: skip
     plan_id, job_id = row.id, job.id
     session.commit()
-    tasks.run_job(job_id)
+    tasks.run_job.run(job_id)
     session.expire_all()
     job = session.get_one(Job, job_id)
     assert (job.state, job.error) == ("done", "")
@@ -254,7 +254,7 @@ def test_without_couriers_the_job_fails_in_words(world: Session) -> None:
         world, day=DAY, scope_code=COUNTY, seconds=1, scope=ALL, by="x", now=START, wall=wall_now()
     )
     world.commit()
-    tasks.run_job(job.id)
+    tasks.run_job.run(job.id)
     world.expire_all()
     assert (world.get_one(Plan, row.id).state, world.get_one(Plan, row.id).notice) == ("failed", "no_couriers")
     assert world.get_one(Job, job.id).error == "no_couriers"
@@ -281,6 +281,27 @@ def test_an_urgent_call_is_offered_with_its_price_and_published_on_acceptance(wo
     assert call.id in [one for row in rows for one in row.pickup_ids]
     assert len({one for row in rows for one in row.pickup_ids}) == 4
     assert world.get_one(Pickup, call.id).state == "planned"
+
+
+def test_taking_a_call_leaves_the_other_couriers_alone(world: Session) -> None:
+    """Only the chosen courier's stops change; the others keep theirs with times and what they have seen."""
+    plan = planned(world, CITY)
+    publish(world, plan)
+    for row in stops(world, plan):
+        row.seen_at = START
+    before = {(row.id, row.arrive_at) for row in stops(world, plan) if row.courier == "courier2"}
+    call = pickups.urgent(world, "T1", at=START, by="nurse", note="", within=timedelta(minutes=90))
+    world.commit()
+    fresh = planning_insert.accept(world, plan, call.id, courier="courier", by="dispatcher", now=START)
+    world.commit()
+    rows = stops(world, fresh)
+    assert {(row.id, row.arrive_at) for row in rows if row.courier == "courier2"} == before
+    assert {row.seen_at for row in rows if row.courier == "courier2"} == {START}
+    assert {row.seen_at for row in rows if row.courier == "courier"} == {None}
+    assert [route["courier_id"] for route in fresh.result["routes"]] == [
+        route["courier_id"] for route in plan.result["routes"]
+    ]
+    assert stops(world, plan) == []
 
 
 def test_an_overdue_consignment_is_raised_once_and_ends_when_it_arrives(world: Session) -> None:
@@ -312,11 +333,11 @@ def test_the_sweep_sends_what_a_dead_worker_left(world: Session, app: Flask) -> 
     keep: Callable[[str], None] = tasks.send
     tasks.send = sent.append  # type: ignore[assignment]
     try:
-        tasks.sweep()
+        tasks.sweep.run()
     finally:
         tasks.send = keep  # type: ignore[assignment]
     assert sent == [job_id]
-    tasks.run_job(job_id)
+    tasks.run_job.run(job_id)
     with app.app_context():
         assert db.session.get_one(Plan, plan_id).state == "ready"
 

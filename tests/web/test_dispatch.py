@@ -43,7 +43,7 @@ def work(app: Flask) -> None:
         with transaction() as session:
             waiting = list(session.scalars(select(Job.id).where(Job.state == "waiting")))
         for job_id in waiting:
-            tasks.run_job(job_id)
+            tasks.run_job.run(job_id)
 
 
 def published(app: Flask, client: FlaskClient, scope: str = COUNTY) -> int:

@@ -45,7 +45,7 @@ function drawCounts() {
 }
 
 function boxTemp(box) {
-  if (!box.temp) return chip(`${box.box} ${_("No data")}`, "neutral", "question");
+  if (!box.temp) return chip([box.box, _("No data")].join(" "), "neutral", "question");
   const tone = box.temp.inside ? (box.temp.fresh ? "ok" : "neutral") : "danger";
   return chip(`${box.box} ${box.temp.temp_c.toFixed(1)} °C`, tone, "thermometer");
 }
