@@ -128,6 +128,7 @@ def field_names() -> dict[str, str]:
         "priority": gettext("Priority"),
         "ordered_at": gettext("Ordered at"),
         "collected_at": gettext("Collected at"),
+        "collected_on": gettext("Collected on (date)"),
         "patient_ref": gettext("Patient (masked)"),
         "sex": gettext("Sex"),
         "age": gettext("Age"),

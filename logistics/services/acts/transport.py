@@ -90,6 +90,9 @@ def _parties(desk: Desk, consignment: Consignment) -> tuple[User | None, User, s
         if other is None:
             raise Invalid("other_party_missing", field="other")
         return desk.actor, other, method
+    if method == "seal" and consignment.holder is not None and desk.actor.role == access.RECEIVER:
+        # The courier has left the box at the door: the seal in the receiver's hand proves it is this one.
+        return _user(desk, consignment.holder), desk.actor, method
     if consignment.holder is not None and (other is None or other.username != consignment.holder):
         raise Conflict("not_the_holder", field="other", consignment=consignment.number)
     if desk.actor.role not in {access.COURIER, access.RECEIVER}:
@@ -97,6 +100,10 @@ def _parties(desk: Desk, consignment: Consignment) -> tuple[User | None, User, s
             raise Invalid("other_party_missing", field="other")
         return desk.actor, other, method
     return other, desk.actor, method
+
+
+def _user(desk: Desk, username: str) -> User:
+    return desk.session.scalars(select(User).where(User.username == username)).one()
 
 
 def _other_party(desk: Desk, consignment: Consignment) -> tuple[User | None, str]:
@@ -212,14 +219,16 @@ def depart(desk: Desk) -> None:
 
 
 def _stop(desk: Desk, site: str, states: tuple[str, ...]) -> Stop | None:
-    """The stop that the act names, else the courier's next one at this site today."""
+    """The stop that the act names, else the courier's next one at this site today.
+
+    A phone may still hold the stops of a plan that was replaced meanwhile: the visit counts all the same.
+    """
     wanted = desk.act.subject.get("stop")
     query = select(Stop).where(Stop.courier == desk.actor.username, Stop.site_code == site)
     if wanted is not None:
         found = desk.session.scalars(query.where(Stop.id == wanted)).first()
-        if found is None:
-            raise NotFound("stop_unknown", field="stop")
-        return found
+        if found is not None:
+            return found
     near = timedelta(hours=14)
     at = desk.act.occurred_at
     query = query.where(Stop.state.in_(states), Stop.arrive_at.between(at - near, at + near))

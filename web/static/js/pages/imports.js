@@ -13,7 +13,7 @@ async function send(action) {
   body.set("action", action);
   result.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(form.action || location.pathname, { method: "POST", body, credentials: "same-origin", headers: { "X-CSRFToken": meta("csrf-token") } });
+    const answer = await fetch(location.pathname, { method: "POST", body, credentials: "same-origin", headers: { "X-CSRFToken": meta("csrf-token") } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     result.replaceChildren(...Array.from(page.body.childNodes, (node) => document.importNode(node, true)));
     if (action === "apply" && answer.ok) {

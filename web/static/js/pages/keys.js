@@ -3,15 +3,16 @@
  * follows within a moment. Keys are told by their place (`event.code`), so that a Chinese input method does not matter.
  *
  *   startKeys({KeyG: () => …, Digit1: () => …});   nothing happens while a field or a dialog has the focus
+ *   startKeys({…}, {target: dialog, inDialog: true});   keys of a dialog
  */
 const ALONE_MS = 110;
 
-export function startKeys(commands, { target = window, active = () => true } = {}) {
+export function startKeys(commands, { target = window, active = () => true, inDialog = false } = {}) {
   let timer = null;
   let lastAt = -Infinity;
   const busy = () => {
     const element = document.activeElement;
-    return Boolean(document.querySelector("dialog[open]")) || (element && /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName) && !/^(checkbox|radio|button|submit)$/.test(element.type));
+    return (!inDialog && Boolean(document.querySelector("dialog[open]"))) || (element && /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName) && !/^(checkbox|radio|button|submit)$/.test(element.type));
   };
   const listen = (event) => {
     clearTimeout(timer);

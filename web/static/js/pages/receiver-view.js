@@ -1,7 +1,7 @@
 /** What the receiving desk shows, built from its state. Nothing here sends anything. */
 import { chip, fill, h, icon, setTone } from "../dom.js";
 import { _ } from "../i18n.js";
-import { cap, priorityChip, tempChip, useByChip, when } from "./office.js";
+import { cap, face, priorityChip, tempChip, useByChip, went, when } from "./office.js";
 
 export const RECEIVED = new Set(["scanned", "ticked", "found", "unexpected"]);
 const isOpen = (tube) => tube.outcome === "expected";
@@ -112,4 +112,27 @@ export function showMode(root, mode, pending) {
   root.querySelector("[data-mode-note]").textContent = mode
     ? _("Every tube scanned from now on is recorded as: %(condition)s.", { condition: conditionWord(mode) })
     : pending ? _("%(n)s seen and waiting: look at them and state their condition.", { n: pending }) : _("Look at the tubes and state it. Nothing is assumed.");
+}
+
+/** How the answer to a received tube looks and sounds: what stands against it is said at once. */
+export function receivedFace(tube, answer, tubes) {
+  const { received, missing } = counts(tubes);
+  const progress = _("%(n)s of %(m)s · %(condition)s", { n: received + missing, m: tubes.length, condition: conditionWord(tube.condition) });
+  const shown = face(answer, progress);
+  if (!went(answer) || answer.status === "duplicate") return shown;
+  if (tube.on_hold) return { tone: "hold", icon: "hold", sound: "wrong", sentence: `${_("On hold")} · ${progress}` };
+  if (["expired", "outside"].includes(tube.stability)) return { tone: "danger", icon: "hourglass", sound: "wrong", sentence: `${tube.stability === "expired" ? _("Its stability has run out") : _("It was outside its band")} · ${progress}` };
+  if (tube.condition !== "good") return { ...shown, tone: "warn", icon: "warning", sound: "already", sentence: `${progress} · ${_("reject with R")}` };
+  return tube.use_by ? { ...shown, sentence: `${progress} · ${_("use by %(time)s", { time: when(tube.use_by) })}` } : shown;
+}
+
+/** Who hands over what: the facts that the receiver signs for. */
+export function showHandover(root, one, count) {
+  const text = (name, words) => { root.querySelector(`[data-${name}]`).textContent = words; };
+  text("handover-text", _("%(courier)s hands over box %(box)s with %(n)s tubes.", { courier: one.holder_name || _("The courier"), box: one.box, n: count }));
+  text("pin-label", _("PIN of %(name)s", { name: one.holder_name || _("the courier") }));
+  text("seal-head", one.seal_head);
+  text("handover-button", _("Take over %(n)s tubes", { n: count }));
+  const facts = [[_("From"), one.origin_name], [_("Left"), one.departed_at ? when(one.departed_at) : "–"], [_("Expected"), one.expected_at ? when(one.expected_at) : "–"], [_("Taken over by"), root.dataset.meName]];
+  fill(root.querySelector("[data-handover-facts]"), facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }

@@ -11,8 +11,9 @@ import { createScanPanel } from "../scan-panel.js";
 import { play } from "../sound.js";
 import { toast, toastError } from "../toast.js";
 import { startKeys } from "./keys.js";
-import { act, ask, face, went, when } from "./office.js";
-import { RECEIVED, conditionWord, counts, doubt, showCurrent, showHead, showLists, showMode, undecided } from "./receiver-view.js";
+import { askAccept, askMissing, askReason } from "./receiver-ask.js";
+import { act, ask, face, went } from "./office.js";
+import { RECEIVED, conditionWord, counts, doubt, receivedFace, showCurrent, showHandover, showHead, showLists, showMode, undecided } from "./receiver-view.js";
 
 const POLL_MS = 2000;
 const root = document.getElementById("desk");
@@ -42,7 +43,7 @@ function render() {
   part("mode-bar").hidden = part("keys").hidden = !receiving();
   part("three").hidden = part("list-open").hidden = part("list-done").hidden = !one;
   part("handover").hidden = !arriving;
-  if (arriving) showHandover(one);
+  if (arriving) showHandover(root, one, tubes().length);
   if (one) showLists(root, state, { currentId, pendingIds: seen, names, site, onPick: pick });
   showCurrent(root, receiving() || (one && one.state === "closed") ? current() : null, names);
   showMode(root, mode, seen.size);
@@ -110,15 +111,6 @@ async function openBox(code) {
 
 // --- handover -------------------------------------------------------------------------------------------
 
-function showHandover(one) {
-  part("handover-text").textContent = _("%(courier)s hands over box %(box)s with %(n)s tubes.", { courier: one.holder_name || _("The courier"), box: one.box, n: tubes().length });
-  part("pin-label").textContent = _("PIN of %(name)s", { name: one.holder_name || _("the courier") });
-  part("seal-head").textContent = one.seal_head;
-  part("handover-button").textContent = _("Take over %(n)s tubes", { n: tubes().length });
-  const facts = [[_("From"), one.origin_name], [_("Left"), one.departed_at ? when(one.departed_at) : "–"], [_("Expected"), one.expected_at ? when(one.expected_at) : "–"], [_("Taken over by"), root.dataset.meName]];
-  if (!part("handover-facts").children.length) fill(part("handover-facts"), facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
-}
-
 function handoverProblem(sentence) {
   part("handover-error").hidden = !sentence;
   fill(part("handover-error"), sentence ? [icon("cross-circle"), h("span", {}, sentence)] : []);
@@ -164,17 +156,6 @@ async function receiveTube(tube, how, condition = mode) {
   return answer;
 }
 
-function receivedFace(tube, answer) {
-  const { received, missing } = counts(tubes());
-  const progress = _("%(n)s of %(m)s · %(condition)s", { n: received + missing, m: tubes().length, condition: conditionWord(tube.condition) });
-  const shown = face(answer, progress);
-  if (!went(answer) || answer.status === "duplicate") return shown;
-  if (tube.on_hold) return { tone: "hold", icon: "hold", sound: "wrong", sentence: `${_("On hold")} · ${progress}` };
-  if (["expired", "outside"].includes(tube.stability)) return { tone: "danger", icon: "hourglass", sound: "wrong", sentence: `${tube.stability === "expired" ? _("Its stability has run out") : _("It was outside its band")} · ${progress}` };
-  if (tube.condition !== "good") return { ...shown, tone: "warn", icon: "warning", sound: "already", sentence: `${progress} · ${_("reject with R")}` };
-  return tube.use_by ? { ...shown, sentence: `${progress} · ${_("use by %(time)s", { time: when(tube.use_by) })}` } : shown;
-}
-
 async function scanTube(code, how) {
   const one = box();
   if (!one) return { tone: "warn", icon: "box", sound: "wrong", sentence: _("Scan the box first, then the tubes.") };
@@ -196,7 +177,7 @@ async function scanTube(code, how) {
     return { tone: "warn", icon: "question", sound: "already", sentence: _("State the condition: G good, D damaged, L leaked. %(n)s waiting.", { n: seen.size }) };
   }
   const answer = await work(() => receiveTube(tube, how));
-  return receivedFace(tube, answer);
+  return receivedFace(tube, answer, tubes());
 }
 
 async function foundLater(tube, how) {
@@ -232,7 +213,7 @@ async function tick() {
   const sure = await confirmDialog({ title: _("Tick %(number)s by hand?", { number: tube.accession }), text: _("For a tube whose label no scanner reads. It stays on record that it was ticked, as: %(condition)s.", { condition: conditionWord(mode) }), action: _("It is here") });
   if (!sure) return undefined;
   const answer = await work(() => receiveTube(tube, "ticked"));
-  panel.show({ code: tube.accession, ...receivedFace(tube, answer) });
+  panel.show({ code: tube.accession, ...receivedFace(tube, answer, tubes()) });
   return undefined;
 }
 
@@ -264,39 +245,11 @@ function decidable() {
   return null;
 }
 
-/** Ask for a coded reason: keys 1 to 9, a touch, or a scanned command. */
-function askReason(kind, tube, first = null) {
-  const dialog = document.getElementById("reason-dialog");
-  const form = document.getElementById("reason-form");
-  dialog.querySelector("h2").textContent = kind === "reject" ? _("Reject, because …") : _("Accept with concession, although …");
-  fill(dialog.querySelector("[data-reason-text]"), h("code", { class: "strong" }, tube.accession), " ", tube.tests.join(_(", ")));
-  const button = (reason) => h("button", { class: "btn reason", type: "submit", value: reason.code, dataset: { key: reason.key || "" } }, reason.key ? h("kbd", {}, String(reason.key)) : null, h("span", {}, reason.name));
-  fill(dialog.querySelector("[data-reason-grid]"), reasons.map(button));
-  form.reset();
-  dialog.returnValue = "";
-  return new Promise((resolve) => {
-    const onKey = (event) => {
-      const digit = /^(Digit|Numpad)([1-9])$/.exec(event.code);
-      if (!digit || event.target.tagName === "TEXTAREA") return;
-      const found = reasons.find((reason) => String(reason.key) === digit[2]);
-      if (found) dialog.close(found.code);
-    };
-    dialog.addEventListener("keydown", onKey);
-    dialog.addEventListener("close", () => {
-      dialog.removeEventListener("keydown", onKey);
-      resolve(dialog.returnValue ? { reason: dialog.returnValue, note: form.elements.note.value } : null);
-    }, { once: true });
-    dialog.showModal();
-    const focus = first && dialog.querySelector(`[data-key="${first}"]`);
-    if (focus) focus.focus();
-  });
-}
-
 async function decide(kind, given = null) {
   const tube = decidable();
   if (!tube) return;
   if (kind === "concession" && tube.on_hold) return void hint(_("On hold: it may not be accepted before a manager has decided."));
-  const chosen = given && given.reason ? given : await askReason(kind, tube, given && given.key);
+  const chosen = given && given.reason ? given : await askReason(kind, tube, reasons, given && given.key);
   if (!chosen) return;
   const type = kind === "reject" ? "reject" : "accept";
   const answer = await work(() => act(type, { subject: { specimen: tube.accession, specimen_id: tube.id }, site, payload: { reason: chosen.reason, note: chosen.note || "", ...(kind === "reject" && tube.condition ? { condition: tube.condition } : {}) } }));
@@ -309,8 +262,7 @@ async function acceptAll() {
   const good = waiting.filter((tube) => !doubt(tube, site));
   if (!good.length) return void hint(waiting.length ? _("None can be accepted without looking: decide one by one.") : _("Nothing waits for a decision."));
   const rest = waiting.filter((tube) => doubt(tube, site));
-  const list = rest.length ? [h("p", {}, _("These stay open:")), h("ul", { class: "stack-sm" }, rest.map((tube) => h("li", {}, h("code", {}, tube.accession), ` – ${doubt(tube, site)}`)))] : [];
-  const sure = await confirmDialog({ title: _("Accept %(n)s tubes?", { n: good.length }), text: [h("p", {}, _("All of them are in good condition, not on hold and within their stability.")), ...list], action: _("Accept %(n)s tubes", { n: good.length }) });
+  const sure = await askAccept(good, rest, site);
   if (!sure) return;
   const answers = await work(() => Promise.all(good.map((tube) => act("accept", { subject: { specimen: tube.accession, specimen_id: tube.id }, site, wait: 20000 }))));
   const bad = answers.filter((answer) => !went(answer));
@@ -321,11 +273,8 @@ async function acceptAll() {
 async function declareMissing() {
   const open = tubes().filter((tube) => tube.outcome === "expected" && !seen.has(tube.id));
   if (!open.length) return void hint(_("No tube is unchecked."));
-  const list = h("ul", { class: "missing-list" }, open.map((tube) => h("li", {}, h("label", { class: "check" }, h("input", { type: "checkbox", value: tube.id, checked: true }), h("code", { class: "strong" }, tube.accession), h("span", {}, tube.tests.join(_(", ")))))));
-  const sure = await confirmDialog({ title: _("Declare missing"), text: [h("p", { class: "text-lg" }, _("I, %(name)s, have looked: these tubes are not in box %(box)s.", { name: root.dataset.meName, box: box().box })), list], action: _("They are missing"), danger: true });
-  if (!sure) return;
-  const chosen = new Set(Array.from(list.querySelectorAll("input:checked"), (input) => Number(input.value)));
-  const named = open.filter((tube) => chosen.has(tube.id));
+  const named = await askMissing(open, root.dataset.meName, box().box);
+  if (!named) return;
   const answers = await work(() => Promise.all(named.map((tube) => act("declare_missing", { subject: { consignment: box().number, specimen: tube.accession, specimen_id: tube.id }, site }))));
   const bad = answers.find((answer) => !went(answer));
   panel.show({ code: _("%(n)s missing", { n: named.length }), ...(bad ? face(bad, "") : { tone: "danger", icon: "missing", sound: "ok", sentence: _("On record with your name. The managers of both sites are told.") }) });
@@ -416,6 +365,7 @@ async function start() {
   if (wanted) currentId = (tubes().find((tube) => tube.accession === wanted) || {}).id || null;
   render();
   if (box() && ["in_transit", "arrived"].includes(box().state)) document.getElementById("pin").focus();
+  root.dataset.ready = "1";
   setInterval(() => poll().catch(() => undefined), POLL_MS);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && document.activeElement !== document.body) document.activeElement.blur(); });
 }
