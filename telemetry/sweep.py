@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from logistics.domain.cold_chain import SilenceFact
 from logistics.domain.stability import Exposure
 from logistics.domain.transitions import BOXED, State
-from logistics.models import Specimen
+from logistics.models import Box, Specimen
 from logistics.services import cold_chain
 from telemetry import queries
 from telemetry.evaluate import bindings, fact, is_open, rederive_binding
@@ -48,8 +48,11 @@ def silence(session: Session, *, now: datetime) -> int:
     spoken = [code for code, began in silent.items() if began is None and devices[code].silence_alerted]
     for code in spoken:
         _speaks_again(session, devices, code, now)
+    carrying = set(session.scalars(select(Box.code).where(Box.consignment_number.is_not(None))))
     for found in group(watched, now=now):
-        codes = tuple(sorted({box for code in found.devices for box in boxes[code]}))
+        codes = tuple(sorted({box for code in found.devices for box in boxes[code]} & carrying))
+        if not codes:
+            continue  # nothing travels unwatched
         for code in found.devices:
             devices[code].silence_alerted = True
         cold_chain.silence_changed(session, SilenceFact(found.devices, codes, found.gateway, found.since), now=now)

@@ -14,7 +14,7 @@ from logistics.domain.custody import read_text, specimen_stream
 from logistics.domain.stability import Exposure
 from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
 from logistics.services import alerts
-from logistics.services.stability import apply_exposure
+from logistics.services.stability import RuleBook, apply_exposure
 
 # Less than this outside or without data asks nobody, but is charged: a lid opening, a lift.
 TOLERANCE = timedelta(minutes=20)
@@ -174,13 +174,20 @@ def refresh_use_by(
     """
     changed = 0
     tubes = session.scalars(select(Specimen).where(Specimen.id.in_(specimen_ids)).order_by(Specimen.id)).all()
+    book = RuleBook(session, tubes)
     for specimen in tubes:
         exposure = exposures.get(specimen.id)
         if exposure is None:
             continue
         before = (specimen.use_by_at, specimen.use_by_test, specimen.stability)
         apply_exposure(
-            session, specimen, exposure, at=now, temp_c=(temps_c or {}).get(specimen.id), tolerance=TOLERANCE
+            session,
+            specimen,
+            exposure,
+            at=now,
+            temp_c=(temps_c or {}).get(specimen.id),
+            tolerance=TOLERANCE,
+            book=book,
         )
         changed += before != (specimen.use_by_at, specimen.use_by_test, specimen.stability)
     return changed

@@ -19,7 +19,7 @@ class HasRole(Protocol):
 
 def parents(session: Session) -> dict[str, str | None]:
     """Every site with its parent."""
-    return dict(session.execute(select(Site.code, Site.parent_code)).tuples().all())
+    return dict(session.execute(select(Site.code, Site.parent_code)).all())
 
 
 def scope_of_user(session: Session, user: HasRole) -> access.Scope:

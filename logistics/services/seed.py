@@ -97,7 +97,7 @@ def performing_sites(session: Session) -> None:
     """Routine tests at every county centre and the city, special ones at the city alone."""
     tier_of = {row.code: row.performing_tier for row in catalogue.load_tests()}
     centres = session.execute(select(Site.code, Site.tier).where(Site.tier.in_((COUNTY_CENTRE, CITY_CENTRE)))).all()
-    known = set(session.execute(select(TestSite.test_code, TestSite.site_code)).tuples())
+    known = set(session.execute(select(TestSite.test_code, TestSite.site_code)).all())
     for test in session.scalars(select(Test)):
         for code, tier in centres:
             performs = tier == CITY_CENTRE or tier_of.get(test.code) == "county"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain import stability
-from logistics.models import Specimen, StabilityRuleRow
+from logistics.models import Specimen, StabilityRuleRow, Test
 from logistics.models.catalogue import AMBIENT, COLD, FROZEN
 
 # Where the declared storage of a class keeps a tube; the box logger replaces it as soon as it speaks.
@@ -18,24 +18,30 @@ STORAGE_C: Mapping[str, float] = {COLD: 5.0, AMBIENT: 21.0, FROZEN: -20.0}
 NO_RULE = "no_rule"  # the catalogue says nothing about any of the tube's tests: neither good nor bad
 
 
+class RuleBook:
+    """The stability rules of some tubes' tests, read in one query."""
+
+    def __init__(self, session: Session, specimens: Iterable[Specimen]) -> None:
+        codes = {ordered.test.stability_code for specimen in specimens for ordered in specimen.tests}
+        self._rows: dict[str, list[StabilityRuleRow]] = {}
+        for row in session.scalars(select(StabilityRuleRow).where(StabilityRuleRow.test_code.in_(codes - {""}))):
+            self._rows.setdefault(row.test_code, []).append(row)
+
+    def rules(self, specimen: Specimen) -> dict[str, list[stability.StabilityRule]]:
+        """Rules by ordered test: the catalogue's, or the destination laboratory's own where it has some."""
+        return {ordered.test.code: self._of(ordered.test, specimen) for ordered in specimen.tests}
+
+    def _of(self, test: Test, specimen: Specimen) -> list[stability.StabilityRule]:
+        known = self._rows.get(test.stability_code, []) if test.stability_code else []
+        own = [row for row in known if row.site_code == specimen.destination_code]
+        rows = own or [row for row in known if row.site_code is None]
+        staged = [row for row in rows if row.stage in {"", specimen.stage}]
+        return [rule for row in staged or rows if (rule := _rule(row)) is not None]
+
+
 def rules_of(session: Session, specimen: Specimen) -> dict[str, list[stability.StabilityRule]]:
-    """Stability rules by ordered test: the catalogue's, or the destination laboratory's own where it has some."""
-    by_test: dict[str, list[stability.StabilityRule]] = {}
-    for ordered in specimen.tests:
-        test = ordered.test
-        if not test.stability_code:
-            by_test[test.code] = []
-            continue
-        rows = session.scalars(
-            select(StabilityRuleRow).where(
-                StabilityRuleRow.test_code == test.stability_code,
-                or_(StabilityRuleRow.site_code.is_(None), StabilityRuleRow.site_code == specimen.destination_code),
-            )
-        ).all()
-        own = [row for row in rows if row.site_code is not None]
-        staged = [row for row in own or rows if row.stage in {"", specimen.stage}]
-        by_test[test.code] = [rule for row in staged or own or rows if (rule := _rule(row)) is not None]
-    return by_test
+    """The stability rules of one tube, by ordered test."""
+    return RuleBook(session, [specimen]).rules(specimen)
 
 
 def _rule(row: StabilityRuleRow) -> stability.StabilityRule | None:
@@ -61,17 +67,18 @@ def apply_exposure(
     at: datetime,
     temp_c: float | None = None,
     tolerance: timedelta = timedelta(0),
+    book: RuleBook | None = None,
 ) -> None:
     """Write use-by and verdict of a tube from what it has been exposed to up to ``at``.
 
     ``temp_c``: where it is kept from there on; None: as its temperature class is stored. ``tolerance``: time
-    outside or unknown that asks nobody.
+    outside or unknown that asks nobody. ``book``: the rules of many tubes, read beforehand.
     """
     storage_c = temp_c if temp_c is not None else STORAGE_C.get(specimen.temp_class)
     earliest: tuple[datetime, str] | None = None
     worst: stability.Status | None = None
     severity = list(stability.Status)
-    for test, rules in rules_of(session, specimen).items():
+    for test, rules in (book or RuleBook(session, [specimen])).rules(specimen).items():
         if not rules:
             continue
         verdict = stability.verdict(rules, exposure, now=at, temp_c=storage_c, tolerance=tolerance)

@@ -94,7 +94,7 @@ def devices() -> Response:
         select(Device, DeviceBinding.box_code)
         .outerjoin(DeviceBinding, (DeviceBinding.device_code == Device.code) & DeviceBinding.bound_to.is_(None))
         .order_by(Device.code)
-    ).tuples()
+    ).all()
     return jsonify({"devices": [device_json(one, box) for one, box in rows if box in own or scope().everything]})
 
 

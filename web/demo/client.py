@@ -23,11 +23,11 @@ class Refused(Exception):
 
 
 class Api:
-    """One user's calls. ``base_url`` like http://127.0.0.1:8731."""
+    """One user's calls. ``http`` is a client whose base address is the installation's."""
 
-    def __init__(self, base_url: str, username: str) -> None:
+    def __init__(self, http: httpx.Client, username: str) -> None:
         self.username = username
-        self._http = httpx.Client(base_url=base_url, timeout=TIMEOUT_S, trust_env=False)
+        self._http = http
         self._token: str | None = None
 
     def get(self, path: str, **query: object) -> dict[str, Any]:
@@ -49,9 +49,6 @@ class Api:
         result: dict[str, Any] = answer["result"]
         return result
 
-    def close(self) -> None:
-        self._http.close()
-
     def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         if self._token is None:
             self._token = self._login()
@@ -71,6 +68,11 @@ class Api:
         if response.is_error:
             raise Refused(str(body.get("code")), str(body.get("sentence")))
         return body
+
+
+def connect(base_url: str) -> httpx.Client:
+    """A connection pool to an installation, like http://127.0.0.1:8731."""
+    return httpx.Client(base_url=base_url, timeout=TIMEOUT_S, trust_env=False)
 
 
 def act(

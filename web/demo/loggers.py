@@ -1,15 +1,14 @@
-"""The loggers of the simulated boxes: they measure on the simulated clock and publish over MQTT, QoS 1.
+"""The loggers of the simulated boxes: they measure on the simulated clock and publish with QoS 1.
 
-One connection plays the gateway of all. A logger keeps its readings until the server's receipt and sends them
-again after a silence, so the late batch of the silent logger is real store and forward.
+A logger keeps its readings until the server's receipt and sends them again after a silence, so the late batch of
+the silent logger is real store and forward.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,99 +21,69 @@ from paho.mqtt.enums import CallbackAPIVersion
 from logistics import clock
 from telemetry import topics
 from telemetry.reading import Reading
-from web.demo.stage import Box, Stage
+from web.demo.script import ZONE
+from web.demo.stage import Box, Stage, Turns
 
-log = logging.getLogger(__name__)
 INTERVAL = timedelta(minutes=5)
-TICK_S = 0.25
+GROUPS = 10  # loggers do not all speak at the same second
 MOST_KEPT = 200
+Publish = Callable[[str, str], None]
 
 
 @dataclass
 class Logger:
-    """A logger in a box: its next measurement, its counter, and what has no receipt yet."""
+    """A logger in a box: its counter, and what has no receipt yet."""
 
     box: Box
-    next_at: datetime
     seq: int
     kept: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=MOST_KEPT))
-    silent: bool = False
 
 
-class Loggers(threading.Thread):
-    """Publishes until told to stop. ``seq_file`` keeps the counters from one start to the next."""
+class Loggers:
+    """All loggers of the stage. ``seq_file`` keeps the counters from one start to the next."""
 
-    def __init__(self, stage: Stage, mqtt_url: str, seq_file: Path, stop: threading.Event) -> None:
-        super().__init__(name="loggers", daemon=True)
+    def __init__(self, stage: Stage, publish: Publish, seq_file: Path) -> None:
         self._stage = stage
-        self._stop_event = stop
+        self._publish = publish
         self._seq_file = seq_file
-        self._url = urlsplit(mqtt_url)
         counters = json.loads(seq_file.read_text()) if seq_file.exists() else {}
-        now = clock.now()
-        self._loggers = {
-            box.device: Logger(box, now + INTERVAL * (index % 10) / 10, int(counters.get(box.device, 0)))
-            for index, box in enumerate(stage.boxes.values())
-        }
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id="gateway-demo", protocol=mqtt.MQTTv311, clean_session=True
-        )
+        self._loggers = {box.device: Logger(box, int(counters.get(box.device, 0))) for box in stage.boxes.values()}
 
-    def run(self) -> None:
-        self._client.on_connect = self._connected
-        self._client.on_message = self._receipt
-        if self._url.username:
-            self._client.username_pw_set(self._url.username, self._url.password)
-        self._client.reconnect_delay_set(1, 10)
-        self._client.connect_async(self._url.hostname or "127.0.0.1", self._url.port or 1883)
-        self._client.loop_start()
-        try:
-            while not self._stop_event.wait(TICK_S):
-                self._tick(clock.now())
-        finally:
+    def turns(self) -> Turns:
+        """Every thirty seconds a tenth of the loggers measures and speaks."""
+        everybody = list(self._loggers.items())
+        group = 0
+        while True:
+            at = clock.now()
+            for device, logger in everybody[group::GROUPS]:
+                self._measure(device, logger, at)
             self._save()
-            self._client.disconnect()
-            self._client.loop_stop()
+            group = (group + 1) % GROUPS
+            yield at + INTERVAL / GROUPS
 
-    def _connected(self, client: mqtt.Client, *_rest: Any) -> None:
-        client.subscribe(topics.receipt("+"), qos=1)
-
-    def _receipt(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        device = message.topic.split("/")[2]
+    def receipt(self, device: str, stored_up_to: int) -> None:
+        """The server has stored everything up to this number."""
         logger = self._loggers.get(device)
-        if logger is None:
-            return
-        stored = json.loads(message.payload).get("stored_up_to")
-        while logger.kept and stored is not None and logger.kept[0][0] <= stored:
+        while logger and logger.kept and logger.kept[0][0] <= stored_up_to:
             logger.kept.popleft()
 
-    def _tick(self, now: datetime) -> None:
-        measured = False
-        for device, logger in self._loggers.items():
-            if logger.next_at > now:
-                continue
-            self._measure(device, logger, now)
-            measured = True
-        if measured:
-            self._save()
-
-    def _measure(self, device: str, logger: Logger, now: datetime) -> None:
-        incidents = self._stage.incidents
-        at = logger.next_at
-        # After a jump of the clock there is nothing to measure in between: the box was on the shelf.
-        while logger.next_at <= now:
-            logger.next_at += INTERVAL
-        reading = logger.box.model.step(at)
+    def _measure(self, device: str, logger: Logger, at: datetime) -> None:
         logger.seq += 1
-        body = json.dumps({"seq": logger.seq, "readings": [self._wire(reading, logger.box)]})
-        logger.kept.append((logger.seq, body))
-        mute = logger.box.home == incidents.silent_logger_site and logger.box.temp_class == "cold_2_8"
-        local_time = at.astimezone(self._stage.ends.tzinfo).time()
-        logger.silent = mute and incidents.silent_from <= local_time < incidents.silent_until
-        if logger.silent:
+        entry = self._wire(logger.box.model.step(at), logger.box)
+        logger.kept.append((logger.seq, json.dumps({"seq": logger.seq, "readings": [entry]})))
+        if self._silent(logger.box, at):
             return
-        for _seq, text in list(logger.kept) if mute else [(logger.seq, body)]:
-            self._client.publish(topics.readings(device), text, qos=1)
+        # After a silence the store goes out, oldest first; what has its receipt already is not in it.
+        moody = self._moody(logger.box)
+        for _seq, text in list(logger.kept) if moody else [logger.kept[-1]]:
+            self._publish(topics.readings(device), text)
+
+    def _moody(self, box: Box) -> bool:
+        return box.home == self._stage.incidents.silent_logger_site and box.temp_class == "cold_2_8"
+
+    def _silent(self, box: Box, at: datetime) -> bool:
+        story = self._stage.incidents
+        return self._moody(box) and story.silent_from <= at.astimezone(ZONE).time() < story.silent_until
 
     def _wire(self, reading: Reading, box: Box) -> dict[str, Any]:
         entry: dict[str, Any] = {
@@ -133,3 +102,37 @@ class Loggers(threading.Thread):
         temporary = self._seq_file.with_suffix(".tmp")
         temporary.write_text(json.dumps({device: logger.seq for device, logger in self._loggers.items()}))
         temporary.replace(self._seq_file)
+
+
+class Gateway:
+    """One MQTT connection that speaks for all loggers and hears their receipts."""
+
+    def __init__(self, mqtt_url: str) -> None:
+        url = urlsplit(mqtt_url)
+        self._hears: Callable[[str, int], None] = lambda device, stored: None
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="gateway-demo", protocol=mqtt.MQTTv311)
+        self._client.on_connect = self._connected
+        self._client.on_message = self._heard
+        if url.username:
+            self._client.username_pw_set(url.username, url.password)
+        self._client.reconnect_delay_set(1, 10)
+        self._client.connect_async(url.hostname or "127.0.0.1", url.port or 1883)
+
+    def start(self, hears: Callable[[str, int], None]) -> None:
+        self._hears = hears
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, topic: str, text: str) -> None:
+        self._client.publish(topic, text, qos=1)
+
+    def _connected(self, client: mqtt.Client, *_rest: Any) -> None:
+        client.subscribe(topics.receipt("+"), qos=1)
+
+    def _heard(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        stored = json.loads(message.payload).get("stored_up_to")
+        if stored is not None:
+            self._hears(message.topic.split("/")[2], int(stored))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from pathlib import Path
+from collections.abc import Collection
+from datetime import datetime
 
 import httpx
 
@@ -17,9 +18,9 @@ from web.demo.actors.dispatcher import Dispatcher
 from web.demo.actors.manager import Manager
 from web.demo.actors.nurse import Nurse
 from web.demo.actors.receiver import CITY, Receiver
-from web.demo.client import Api
+from web.demo.client import connect
 from web.demo.control import shared_clock
-from web.demo.loggers import Loggers
+from web.demo.loggers import Gateway, Loggers
 from web.demo.script import COUNTY, ZONE
 from web.demo.stage import Box, Director, Stage, Turns
 from web.settings import Settings
@@ -27,6 +28,7 @@ from web.settings import Settings
 log = logging.getLogger(__name__)
 WAIT_FOR_WEB_S = 120.0
 IDLE_S = 0.5
+ROOM_C, VAN_C = 20.0, 23.0
 
 
 def play(settings: Settings, stop: threading.Event) -> None:
@@ -44,29 +46,28 @@ def play(settings: Settings, stop: threading.Event) -> None:
 
 def play_day(settings: Settings, base_url: str, stop: threading.Event) -> str:
     """One day from wherever the clock stands. Returns 'over', 'restarted' or 'stopped'."""
-    stage = make_stage(base_url)
-    day_over = threading.Event()
-    loggers = None
-    if settings.mqtt_url:
-        loggers = Loggers(stage, settings.mqtt_url, Path(settings.var_dir) / "demo-seq.json", day_over)
-        loggers.start()
-    director = Director(stage, stop)
-    for name, turns in actors(stage):
-        director.add(name, turns)
-    try:
-        return director.play()
-    finally:
-        day_over.set()
-        if loggers is not None:
-            loggers.join(timeout=5)
-        stage.close()
+    gateway = Gateway(settings.mqtt_url) if settings.mqtt_url else None
+    with connect(base_url) as http:
+        stage = make_stage(http)
+        director = Director(stage, stop)
+        for name, turns in actors(stage):
+            director.add(name, turns)
+        if gateway is not None:
+            loggers = Loggers(stage, gateway.publish, settings.var_dir / "demo-seq.json")
+            gateway.start(loggers.receipt)
+            director.add("loggers", loggers.turns())
+        try:
+            return director.play()
+        finally:
+            if gateway is not None:
+                gateway.stop()
 
 
-def make_stage(base_url: str) -> Stage:
+def make_stage(http: httpx.Client) -> Stage:
     """The network as the administrator's API shows it, each box with fresh cold packs."""
     now = clock.now()
-    stage = Stage(day=now.astimezone(ZONE).date(), base_url=base_url)
-    api = Api(base_url, "admin")
+    stage = Stage(day=now.astimezone(ZONE).date(), http=http)
+    api = stage.api("admin")
     for site in api.get("/api/v1/sites")["sites"]:
         stage.sites[site["code"]] = (site["lat"], site["lon"])
     bound = {entry["box"]: entry["code"] for entry in api.get("/api/v1/devices")["devices"] if entry["box"]}
@@ -75,17 +76,29 @@ def make_stage(base_url: str) -> Stage:
         if device is None:
             continue
         seed = stage.day.toordinal()
-        model = BoxModel(device, start=now, temp_class=box["temp_class"], seed=seed)
-        stage.boxes[box["code"]] = Box(box["code"], box["temp_class"], box["home"], device, model)
-    api.close()
+        stage.boxes[box["code"]] = put_box(box["code"], box["temp_class"], box["home"], device, now, seed)
     return stage
 
 
-def actors(stage: Stage) -> list[tuple[str, Turns]]:
-    """Everybody's day."""
+def put_box(code: str, temp_class: str, home: str, device: str, start: datetime, seed: int) -> Box:
+    """A box with fresh cold packs in a room, and in a heated van while somebody carries it."""
+
+    def around(_at: datetime) -> float:
+        return VAN_C if box.carrier else ROOM_C
+
+    box = Box(
+        code, temp_class, home, device, BoxModel(device, start=start, temp_class=temp_class, seed=seed, ambient=around)
+    )
+    return box
+
+
+def actors(stage: Stage, counties: Collection[str] | None = None) -> list[tuple[str, Turns]]:
+    """Everybody's day; with ``counties`` (six digits) only theirs and the city's."""
     everybody: list[tuple[str, Turns]] = []
     for code in stage.sites:
         short = code.removeprefix("H")
+        if counties is not None and short[:6] not in counties and code != CITY:
+            continue
         if not code.startswith("H"):
             everybody.append((f"nurse-{short}", Nurse(stage, code).turns()))
             continue

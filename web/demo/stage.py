@@ -10,7 +10,7 @@ import heapq
 import itertools
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -44,34 +44,33 @@ class Stage:
     """Everything the actors share. They tell each other nothing else: the rest goes through the API."""
 
     day: date
-    base_url: str
+    http: httpx.Client
     incidents: Incidents = field(default_factory=Incidents)
     boxes: dict[str, Box] = field(default_factory=dict)
     positions: dict[str, tuple[float, float]] = field(default_factory=dict)  # by courier
     sites: dict[str, tuple[float, float]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
     _apis: dict[str, Api] = field(default_factory=dict)
 
     def api(self, username: str) -> Api:
         if username not in self._apis:
-            self._apis[username] = Api(self.base_url, username)
+            self._apis[username] = Api(self.http, username)
         return self._apis[username]
 
     @property
     def ends(self) -> datetime:
         return local(self.day, DAY_ENDS)
 
-    def close(self) -> None:
-        for api in self._apis.values():
-            api.close()
-
 
 class Director:
     """Wakes each actor when its time has come; an actor that is refused tries the same again a little later."""
 
-    def __init__(self, stage: Stage, stop: threading.Event) -> None:
+    def __init__(
+        self, stage: Stage, stop: threading.Event, wait: Callable[[datetime, datetime], bool] | None = None
+    ) -> None:
+        """``wait(at, now)`` says whether ``at`` has come (tests move the clock there instead)."""
         self._stage = stage
         self._stop = stop
+        self._wait = wait or self._nap
         self._waiting: list[tuple[datetime, int, str, Turns]] = []
         self._order = itertools.count()
 
@@ -89,13 +88,13 @@ class Director:
                 return "restarted"
             if not self._waiting or now > self._stage.ends:
                 return "over"
-            if not self._wait_for(self._waiting[0][0], now):
+            if not self._wait(self._waiting[0][0], now):
                 continue
             _at, _order, name, turns = heapq.heappop(self._waiting)
             self._turn(name, turns)
         return "stopped"
 
-    def _wait_for(self, at: datetime, now: datetime) -> bool:
+    def _nap(self, at: datetime, now: datetime) -> bool:
         """True when the time has come; else naps a moment, so that pause, speed and restart are noticed."""
         if at <= now:
             return True

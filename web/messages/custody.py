@@ -64,7 +64,6 @@ MESSAGES = {
     "receipt_closed": _l("The receipt of %(consignment)s is closed."),
     "receipt_incomplete": _l("%(open)s of %(total)s tubes are not accounted for yet."),
     "condition_unknown": _l("State the condition of the tube: good, damaged or leaked."),
-    "stop_unknown": _l("This stop is not on your plan."),
     "alert_acknowledged": _l("%(by)s has acknowledged this already."),
     "alert_unknown": _l("This alert does not exist or belongs to another laboratory."),
 }

@@ -137,7 +137,7 @@ class Courier:
         if box is not None:
             box.carrier = self.username
             if site == self.stage.incidents.warm_box_site and box.temp_class == "cold_2_8":
-                box.model.lose_cooling()  # somebody forgot to change the cold packs
+                box.model.lose_cooling(warmth_c=3)  # somebody forgot to change the cold packs
         yield clock.now() + timedelta(minutes=luck.uniform(1, 2))
 
     def _bring_in(self, site: str) -> Turns:

@@ -22,6 +22,7 @@ class Dispatcher:
 
     stage: Stage
     username: str
+    seconds: float = SEARCH_S
     handled: set[int] = field(default_factory=set)
 
     def turns(self) -> Turns:
@@ -33,7 +34,7 @@ class Dispatcher:
 
     def _plan(self) -> Turns:
         api = self.stage.api(self.username)
-        plan = api.post("/api/v1/plans", {"day": self.stage.day.isoformat(), "scope": CITY, "seconds": SEARCH_S})
+        plan = api.post("/api/v1/plans", {"day": self.stage.day.isoformat(), "scope": CITY, "seconds": self.seconds})
         while True:
             yield clock.now() + timedelta(minutes=2)
             found = api.get(f"/api/v1/plans/{plan['id']}")
@@ -49,11 +50,12 @@ class Dispatcher:
         for call in self._open_calls():
             if call["id"] in self.handled:
                 continue
-            self.handled.add(call["id"])
             try:
                 api.post(f"/api/v1/pickups/{call['id']}/insert", {})
             except Refused as error:
                 insist(f"urgent call {call['id']}", error)
+            else:
+                self.handled.add(call["id"])
 
     def _open_calls(self) -> list[dict[str, Any]]:
         board = self.stage.api(self.username).get("/api/v1/board")
