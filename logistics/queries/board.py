@@ -54,7 +54,14 @@ class _Line:
 
     @property
     def left(self) -> list[Stop]:
-        return [stop for stop in self.stops if stop.state in ("planned", "arrived")]
+        left = [stop for stop in self.stops if stop.state in ("planned", "arrived")]
+        return sorted(left, key=lambda stop: stop.eta_at or stop.arrive_at) if self.own_order else left
+
+    @property
+    def own_order(self) -> bool:
+        """The courier has put the stops that are left into an order of his own: each has his expected time."""
+        planned = [stop for stop in self.stops if stop.state == "planned" and stop.kind != "start"]
+        return bool(planned) and all(stop.eta_at is not None for stop in planned)
 
 
 def board(session: Session, scope: Scope, locale: str, *, now: datetime) -> dict[str, Any]:
@@ -169,6 +176,8 @@ def _silence(line: _Line, now: datetime) -> timedelta:
 
 def _expect(line: _Line, left: Sequence[Stop], now: datetime) -> Stop | None:
     """Fill the expected arrivals of the stops that are left; the stop that will begin latest beyond the limit."""
+    if line.own_order:
+        return _expect_own(line, left, now)
     worst: Stop | None = None
     at: datetime | None = None
     for stop in left:
@@ -185,6 +194,22 @@ def _expect(line: _Line, left: Sequence[Stop], now: datetime) -> Stop | None:
         if behind > max(LATE, line.late):
             worst, line.late = stop, behind
         at = max(eta, begin) + service
+    return worst
+
+
+def _expect_own(line: _Line, left: Sequence[Stop], now: datetime) -> Stop | None:
+    """The same in the courier's own order: as told, moved on by what has passed; late is what misses its window."""
+    worst: Stop | None = None
+    planned = [stop for stop in left if stop.state == "planned" and stop.kind != "start"]
+    passed = max(timedelta(), now - (planned[0].eta_at or now))
+    for stop in left:
+        if stop not in planned:
+            line.etas[stop.id] = stop.actual_arrive_at or now
+            continue
+        eta = line.etas[stop.id] = (stop.eta_at or now) + passed
+        behind = eta - (stop.window_to_at or stop.arrive_at + LATE)
+        if behind > line.late:
+            worst, line.late = stop, behind
     return worst
 
 
@@ -241,6 +266,7 @@ def _courier(line: _Line, people: dict[str, str], sites: dict[str, Site], locale
         "position": {"at": iso(position.at), "lat": position.lat, "lon": position.lon} if position else None,
         "done": sum(1 for stop in line.stops if stop.state == "done"),
         "total": len(line.stops),
+        "own_order": line.own_order,
         "seen_at": iso(min((stop.seen_at for stop in line.stops if stop.seen_at), default=None)),
         "unseen": sum(1 for stop in left if stop.seen_at is None),
         "boxes": [{"box": one.box_code, "consignment": one.number, "tubes": one.tube_count} for one in line.boxes],

@@ -20,6 +20,7 @@ from logistics.domain.seals import tail_check
 from logistics.models import Consignment, Courier, Handover, Pickup, Plan, Reason, Site, Specimen, Stop, User
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
+from logistics.services.planning_problem import ROADS
 from routing.problem import Site as Place
 from routing.travel import GeodesicProvider, TravelProvider
 
@@ -31,8 +32,6 @@ REFUSALS = (
     "EXPIRED", "NO_REQUEST",
 )  # fmt: skip
 MAX_TRAVEL_SITES = 60
-# Roads by terrain: metres of road per metre of straight line, and km/h on legs up to 20 km (assumptions).
-ROADS = {"plain": (1.3, 45.0), "mixed": (1.4, 40.0), "hills": (1.6, 32.0)}
 
 
 @cache

@@ -231,9 +231,9 @@ def test_pickup_and_delivery_with_no_signal_in_the_middle(
     expect(page.locator("#visit-boxes")).to_contain_text("Delivered")
     eventually(page, lambda: look(lambda s: s.get(Consignment, number).state) == "delivered", "not delivered")
 
-    events = look(lambda session: session.execute(
-        select(CustodyEvent.type, func.count()).where(CustodyEvent.stream == f"consignment:{number}").group_by(CustodyEvent.type)
-    ).all())  # fmt: skip
+    stream = CustodyEvent.stream == f"consignment:{number}"
+    counts = select(CustodyEvent.type, func.count()).where(stream).group_by(CustodyEvent.type)
+    events = look(lambda session: session.execute(counts).all())
     assert dict(events) == {"opened": 1, "sealed": 1, "handed_over": 2, "arrived": 1}
     assert phone.errors == []
 
