@@ -345,7 +345,7 @@ def test_the_sweep_sends_what_a_dead_worker_left(world: Session, app: Flask) -> 
 def test_an_urgent_call_is_taken_in_while_another_courier_is_hopelessly_late(
     world: Session, app_clock: FixedClock
 ) -> None:
-    """Broken windows and a shift that will end late keep nobody from taking a call; windows shown stay the true ones."""
+    """Broken windows and a shift that will end late keep nobody from taking a call; the windows shown stay true."""
     plan = planned(world)
     publish(world, plan)
     app_clock.set(START + timedelta(hours=7, minutes=40))

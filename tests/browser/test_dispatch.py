@@ -1,0 +1,170 @@
+"""The dispatcher in a real Chromium: order a plan, see it, stop it, publish it, watch the board, take an urgent call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import select
+
+from logistics import tasks
+from logistics.clock import FixedClock
+from logistics.db import db, transaction
+from logistics.models import Job, Pickup, Plan, Site, Stop
+from logistics.services import pickups
+from tests import factories
+from tests.browser import live
+from tests.factories import COUNTY, START
+
+TOWNSHIPS = 24
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with live.chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def address(app: Flask, app_clock: FixedClock) -> Iterator[str]:
+    """A server with the small world and two dozen townships, and a thread that works jobs as a worker does."""
+    with app.app_context():
+        factories.world(db.session())
+        with transaction() as session:
+            for number in range(TOWNSHIPS):
+                session.add(
+                    Site(
+                        code=f"T{number}", name_zh=f"{number}镇", name_en=f"Town {number}", tier="township",
+                        parent_code=COUNTY, lat=29.7 + number % 6 / 50, lon=113.8 + number // 6 / 50,
+                        pickup_to_min=16 * 60,
+                    )
+                )  # fmt: skip
+        db.session.remove()
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.1):
+            with app.app_context():
+                with transaction() as session:
+                    waiting = list(session.scalars(select(Job.id).where(Job.state == "waiting")))
+                for job_id in waiting:
+                    tasks.run_job.run(job_id)
+
+    worker = threading.Thread(target=work)
+    with ExitStack() as stack:
+        found = stack.enter_context(live.serving(app))
+        worker.start()
+        stack.callback(worker.join, 30)
+        stack.callback(ended.set)
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A dispatcher of the county, signed in, in English; a script error fails the test."""
+    context = browser.new_context(viewport=live.DESK)  # type: ignore[arg-type]
+    found = context.new_page()
+    errors: list[str] = []
+    found.on("pageerror", lambda error: errors.append(str(error)))
+    found.goto(f"{address}/login?lang=en")
+    found.fill("#username", "dispatcher")
+    found.fill("#password", factories.PASSWORD)
+    with found.expect_navigation():
+        found.click("#login-form [type=submit]")
+    yield found
+    context.close()
+    assert errors == []
+
+
+def order(page: Page, address: str, seconds: str = "5") -> None:
+    page.goto(f"{address}/dispatch/plans")
+    page.click(".page-actions [data-open=new-plan]")
+    page.select_option("#seconds", seconds)
+    page.click("#new-plan-form [type=submit]")
+    page.wait_for_url("**/dispatch/plans/*")
+
+
+def publish(page: Page) -> None:
+    expect(page.locator("#plan-map .pin").first).to_be_visible(timeout=30_000)
+    page.click("#publish")
+    page.click("dialog[open] .btn-primary")
+    expect(page.locator("#plan[data-state=published]")).to_be_visible(timeout=10_000)
+
+
+def test_a_day_is_planned_looked_at_and_published(app: Flask, address: str, page: Page) -> None:
+    """Form → falling cost → map, time line and tables → published stops in the database."""
+    order(page, address)
+    expect(page.locator("#planning-cost")).not_to_have_text("–", timeout=15_000)
+    expect(page.locator("#planning-chart svg .cost-line")).to_be_attached()
+    expect(page.locator("#plan-map .pin").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".tile").first).to_contain_text("100")
+    expect(page.locator("#gantt .gantt-row")).to_have_count(1)
+    page.click("#route-list [data-route='0']")
+    expect(page.locator("#route-0")).to_have_attribute("open", "")
+    assert page.locator("#route-0 tbody tr").count() >= TOWNSHIPS + 1
+    publish(page)
+    with app.app_context():
+        stops = db.session.scalars(select(Stop)).all()
+        assert {stop.courier for stop in stops} == {"courier"}
+        assert set(db.session.scalars(select(Pickup.state))) == {"planned"}
+    page.goto(f"{address}/dispatch/plans")
+    expect(page.locator("#plans tbody tr")).to_have_count(1)
+    expect(page.locator("#plans tbody tr")).to_contain_text("Published")
+
+
+def test_the_stop_button_keeps_the_best(app: Flask, address: str, page: Page) -> None:
+    """A search of five minutes is stopped after a moment; the plan is ready and says so."""
+    order(page, address, "300")
+    expect(page.locator("#planning-cost")).not_to_have_text("–", timeout=15_000)
+    began = time.monotonic()
+    page.click("#stop-plan")
+    expect(page.locator("#plan[data-state=ready]")).to_be_visible(timeout=20_000)
+    assert time.monotonic() - began < 20
+    expect(page.locator(".notice", has_text="Stopped after")).to_be_visible()
+    with app.app_context():
+        assert db.session.scalars(select(Plan)).one().unserved_count == 0
+
+
+def test_an_urgent_call_shows_on_the_board_and_is_given_to_a_courier(app: Flask, address: str, page: Page) -> None:
+    """Nobody loads the page again: the call appears, its price is shown, taking it makes a new version."""
+    order(page, address)
+    publish(page)
+    page.goto(f"{address}/dispatch/board")
+    expect(page.locator("#courier-list .courier-line")).to_have_count(1)
+    expect(page.locator("#urgent-card")).to_be_hidden()
+    with app.app_context(), transaction() as session:
+        pickups.urgent(session, "T3", at=START, by="nurse", note="", within=timedelta(minutes=90))
+    expect(page.locator("#urgent-list .work")).to_contain_text("Town 3", timeout=10_000)
+    page.click("#urgent-list [data-offer]")
+    offer = page.locator("#offer-body .offer")
+    expect(offer).to_have_count(1, timeout=5_000)
+    expect(offer).to_contain_text("km")
+    offer.locator("button").click()
+    expect(page.locator("#urgent-card")).to_be_hidden(timeout=10_000)
+    with app.app_context():
+        states = db.session.scalars(select(Plan.state).order_by(Plan.id)).all()
+        assert states == ["superseded", "published"]
+
+
+@pytest.mark.parametrize("lang", ["zh_CN", "en"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_has_a_serious_axe_violation(app: Flask, address: str, page: Page, lang: str, theme: str) -> None:
+    """Board, list and plan in both languages and themes."""
+    order(page, address)
+    expect(page.locator("#plan-map .pin").first).to_be_visible(timeout=30_000)
+    plan = page.url
+    page.context.add_cookies([{"name": "theme", "value": theme, "url": address}])
+    for path in (f"{address}/dispatch/board", f"{address}/dispatch/plans", plan):
+        page.goto(f"{path}?lang={lang}")
+        page.wait_for_timeout(1500)
+        found = Axe().run(page).response["violations"]
+        serious = [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found
+                   if one["impact"] in ("serious", "critical")]  # fmt: skip
+        assert serious == [], path
