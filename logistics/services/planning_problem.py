@@ -28,7 +28,8 @@ from logistics.models import (
     Stop,
 )
 from logistics.models import catalogue as classes
-from logistics.services import network, timetable
+from logistics.models.network import TOWNSHIP
+from logistics.services import legs, network, timetable
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
 from routing import Courier as Person
@@ -43,7 +44,7 @@ HANDOVER_S = 60
 DEFAULT_RIDE = timedelta(hours=4)
 MISSED_GRACE = timedelta(hours=2)
 FRESH_POSITION = timedelta(minutes=30)
-COST_FIXED, COST_PER_KM, COST_PER_HOUR = 60.0, 0.8, 25.0
+COST_FIXED, COST_PER_KM, COST_PER_HOUR = 20.0, 0.8, 25.0
 ROADS = {"plain": (1.3, 40.0), "mixed": (1.4, 40.0), "hills": (1.5, 35.0)}  # detour factor, km/h
 NO_VEHICLE = {classes.COLD: 4, classes.AMBIENT: 4, classes.FROZEN: 1}
 PRIORITY = {"routine": Priority.ROUTINE, "urgent": Priority.URGENT, "stat": Priority.STAT}
@@ -159,6 +160,7 @@ class _Builder:
         self.places: dict[str, Place] = {}
         self.unplaceable: list[Unserved] = []
         self._sites: dict[str, Site] = {}
+        self.parents = network.parents(session)
 
     def site(self, code: str) -> Site:
         if code not in self._sites:
@@ -202,8 +204,21 @@ class _Builder:
             cost_fixed=COST_FIXED,
             cost_per_km=COST_PER_KM,
             cost_per_hour=COST_PER_HOUR,
-            skills=frozenset({*map(str, courier.skills), _aboard_skill(courier.username)}),
+            skills=frozenset(
+                {*map(str, courier.skills), _aboard_skill(courier.username), *self._areas(courier.start_site_code)}
+            ),
         )
+
+    def _areas(self, home: str) -> set[str]:
+        """The areas a courier may enter: a county's own couriers are no party to the handovers of another."""
+        return {self._area(code) for code in subtree(home, self.parents)}
+
+    def _area(self, site_code: str) -> str:
+        """The county (or city) centre at or above a site."""
+        for code in legs.chain_up(site_code, self.parents):
+            if self.site(code).tier != TOWNSHIP:
+                return f"area:{code}"
+        return f"area:{site_code}"
 
     def _where_now(self, courier: Courier) -> str | None:
         """A place of its own for a courier who has started: last position, else the last site he was at."""
@@ -266,6 +281,7 @@ class _Builder:
             pickup_service_s=self.site(pickup.site_code).service_min * 60,
             delivery_service_s=HANDOVER_S,
             priority=PRIORITY.get(pickup.priority, Priority.ROUTINE),
+            skills=frozenset({self._area(pickup.site_code)}),
         )
 
     def _boxes(self, pickup: Pickup) -> list[Consignment]:

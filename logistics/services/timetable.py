@@ -12,7 +12,7 @@ from logistics.models import Pickup, Site
 from logistics.models.catalogue import AMBIENT, COLD, FROZEN
 from logistics.models.network import COUNTY_CENTRE, TOWNSHIP
 from logistics.services import forecast_loads
-from logistics.services.pickups import at_minute
+from logistics.services.pickups import ROUND_RIDE_MIN, at_minute
 
 TRUNK_READY_MIN = 13 * 60 + 30
 """When a county centre has the morning's tubes for the city spun, aliquoted and boxed."""
@@ -77,6 +77,7 @@ def _pickup(site: Site, kind: str, *, day: str, by: str, now: datetime, loads: d
         slots_frozen=loads.get(FROZEN, 0),
         ready_at=at_minute(day, from_min),
         latest_at=at_minute(day, max(from_min, to_min)),
+        max_ride_min=None if trunk else ROUND_RIDE_MIN,
         created_by=by,
         created_at=now,
         state="open",

@@ -17,7 +17,7 @@ from logistics.services import seed
 
 PASSWORD = "labrelay-demo"  # noqa: S105  # the simulated network's own; refused outside the demo
 PIN = "2468"
-COURIERS_PER_COUNTY = 2
+COURIERS_PER_COUNTY = 3
 TRUNK_COURIERS = 2
 SURNAMES = "李王张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高"
 SURNAMES_EN = (

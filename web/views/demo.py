@@ -55,7 +55,7 @@ def scenes() -> tuple[Scene, ...]:
               _l("The second courier of Chibi loses almost an hour; the board shows who waits for him.")),
         Scene(time(12, 0), "missing", "receiver", _l("A tube is missing, another is rejected"),
               _l("At Chibi one tube is not in its box and is declared missing by name; another is unfit for testing.")),
-        Scene(time(12, 15), "arrow-right", "receiver", _l("Special tests travel on"),
+        Scene(time(13, 15), "arrow-right", "receiver", _l("Special tests travel on"),
               _l("The county centres pack what only the city tests; trunk couriers bring it there.")),
         Scene(story.silent_until, "radio", "manager", _l("The silent logger sends its store"),
               _l("Its readings arrive late and are judged by the time they were measured.")),

@@ -144,7 +144,8 @@ def close(desk: Desk) -> None:
     for line in lines:
         counts[line.outcome] = counts.get(line.outcome, 0) + 1
     desk.append_consignment(consignment, E.CLOSED, {"counts": counts}, site=desk.site)
-    alerts.end_alert(desk.session, f"overdue:{consignment.number}", now=desk.now)
+    # The tubes are out of the box: what happens in it from here on concerns none of them.
+    alerts.end_alert(desk.session, f"excursion:{consignment.box_code}:{consignment.number}", now=desk.now)
     desk.result.update(consignment=consignment.number, state=consignment.state, counts=counts)
 
 

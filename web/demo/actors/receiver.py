@@ -15,7 +15,7 @@ from web.demo.script import local
 from web.demo.stage import Stage, Turns, insist
 
 LOOK_EVERY = timedelta(minutes=4)
-FORWARD_AT = (time(12, 15), time(15, 20))
+FORWARD_AT = (time(13, 20),)  # before the trunk run; what comes later waits for tomorrow's
 CITY = "H421200"
 REJECTS = ("CLOTTED", "HAEMOLYSED", "QNS")
 REJECT_SHARE = 0.012
