@@ -15,6 +15,5 @@ MESSAGES = {
     "assessment_empty": _l("Choose at least one tube and what becomes of it."),
     "assessment_too_many": _l("At most %(limit)s tubes at once."),
     "disposition_unknown": _l("“%(disposition)s” is not a disposition."),
-    "disposition_not_possible": _l("%(specimen)s cannot be disposed of in this way now."),
     "search_day_malformed": _l("Give the day as year-month-day."),
 }

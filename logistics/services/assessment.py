@@ -1,0 +1,216 @@
+"""From an excursion to a signed decision about each tube: the rules it falls under, a proposal, the acts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from logistics.db import next_number
+from logistics.domain import stability
+from logistics.domain.access import Scope
+from logistics.domain.acts import Act, Answer
+from logistics.domain.stability import Exposure, StabilityRule, Status, Verdict
+from logistics.domain.transitions import ALIVE, State
+from logistics.errors import Invalid
+from logistics.models import Act as ActRow
+from logistics.models import Alert, Specimen, Test, User
+from logistics.services import alerts, custody
+from logistics.services.cold_chain import TOLERANCE
+from logistics.services.stability import NO_RULE, STORAGE_C, rules_of
+
+S = State
+DISPOSITIONS = ("accept", "concession", "reject", "hold", "release", "recall", "note")
+DECIDE, DECIDED = "decide", "decided"
+DONE = frozenset({S.ACCEPTED, S.ACCEPTED_CONCESSION})
+CLOSED = frozenset({S.REJECTED, S.RECALLED, S.LOST, S.MISSING, S.DISPOSED, S.COLLECTION_FAILED})
+PROPOSALS = {Status.FIT: "accept", Status.USE_BY: "accept", Status.EXPIRED: "reject"}
+MAX_TUBES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TestUse:
+    """One ordered test of a tube: the rules that hold for it and how they stand. No rules: nothing is known."""
+
+    __test__ = False
+
+    test: Test
+    rules: Sequence[StabilityRule]
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class TubeAssessment:
+    """A tube at ``at``: the verdict of its worst test and what follows from it.
+
+    ``status``: fit | use_by | unknown | outside | expired | no_rule; ``used_share`` 1.0 is the end of its life.
+    """
+
+    specimen: Specimen
+    at: datetime
+    exposure: Exposure
+    uses: Sequence[TestUse]
+    status: str
+    used_share: float | None
+    use_by: datetime | None
+    proposal: str
+    options: tuple[str, ...]
+
+    @property
+    def deciding(self) -> TestUse | None:
+        """The test that makes the verdict: the worst, and of equals the one most used up."""
+        order = list(Status)
+        judged = [(use, use.verdict) for use in self.uses if use.verdict is not None]
+        if not judged:
+            return None
+        return max(judged, key=lambda pair: (order.index(pair[1].status), pair[1].used_share))[0]
+
+
+def judged_at(specimen: Specimen, *, now: datetime) -> datetime:
+    """Until when a tube's minutes count: its decision, or now."""
+    return min(specimen.decided_at, now) if specimen.decided_at else now
+
+
+def assess(
+    session: Session,
+    specimens: Iterable[Specimen],
+    exposures: Mapping[int, Exposure],
+    *,
+    now: datetime,
+    temps_c: Mapping[int, float] | None = None,
+) -> list[TubeAssessment]:
+    """Rules, share of life used, verdict and proposal of each tube. ``exposures`` up to :func:`judged_at`."""
+    return [
+        _assess(session, one, exposures.get(one.id, Exposure()), judged_at(one, now=now), (temps_c or {}).get(one.id))
+        for one in specimens
+    ]
+
+
+def _assess(session: Session, one: Specimen, exposure: Exposure, at: datetime, temp_c: float | None) -> TubeAssessment:
+    here_c = temp_c if temp_c is not None else STORAGE_C.get(one.temp_class)
+    by_code = {ordered.test_code: ordered.test for ordered in one.tests}
+    uses = []
+    for code, rules in rules_of(session, one).items():
+        found = stability.verdict(rules, exposure, now=at, temp_c=here_c, tolerance=TOLERANCE) if rules else None
+        uses.append(TestUse(by_code[code], rules, found))
+    verdicts = [use.verdict for use in uses if use.verdict is not None]
+    worst = max((v.status for v in verdicts), key=list(Status).index, default=None)
+    return TubeAssessment(
+        specimen=one,
+        at=at,
+        exposure=exposure,
+        uses=uses,
+        status=worst.value if worst else NO_RULE,
+        used_share=max((v.used_share for v in verdicts), default=None),
+        use_by=stability.earliest(v.use_by for v in verdicts),
+        proposal=_proposal(one, worst),
+        options=options(one),
+    )
+
+
+def _proposal(one: Specimen, worst: Status | None) -> str:
+    if one.state in CLOSED or (one.state in DONE and worst in {Status.FIT, Status.USE_BY}):
+        return DECIDED
+    return PROPOSALS.get(worst, DECIDE) if worst and one.state not in DONE else DECIDE
+
+
+def options(one: Specimen) -> tuple[str, ...]:
+    """What may be signed for a tube as it stands."""
+    found: list[str] = []
+    if one.state == S.RECEIVED:
+        found += ["accept", "concession", "reject"]
+    elif one.state == S.DELIVERED:
+        found.append("reject")
+    elif one.state in DONE:
+        found.append("recall")
+    if one.state in ALIVE and one.state != S.REGISTERED:
+        if one.on_hold:
+            found.append("release")
+        elif one.state not in DONE:
+            found.append("hold")
+    return (*found, "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """A decision about one tube. ``id`` is a UUID made where it was signed: the same again changes nothing."""
+
+    id: str
+    specimen_id: int
+    disposition: str
+    reason: str = ""
+
+
+def sign(
+    session: Session, signings: Sequence[Signing], *, comment: str, actor: User, scope: Scope, now: datetime
+) -> list[tuple[Signing, Answer]]:
+    """Record the dispositions as acts of ``actor``; each stands alone, the answers say what became of it.
+
+    Raises Invalid without any, without a comment, or for an unknown disposition.
+    """
+    if not signings:
+        raise Invalid("assessment_empty", field="tubes")
+    if len(signings) > MAX_TUBES:
+        raise Invalid("assessment_too_many", field="tubes", limit=MAX_TUBES)
+    if not comment.strip():
+        raise Invalid("field_missing", field="comment")
+    answers = []
+    for signing in signings:
+        acts = _acts(session, signing, comment.strip()[:1000], actor, now)
+        last = custody.record(session, acts, actor=actor, scope=scope, now=now)
+        wrong = [answer for answer in last if answer.status.value not in {"done", "duplicate"}]
+        answers.append((signing, wrong[0] if wrong else last[-1]))
+    return answers
+
+
+def _acts(session: Session, signing: Signing, comment: str, actor: User, now: datetime) -> list[Act]:
+    if signing.disposition not in DISPOSITIONS:
+        raise Invalid("disposition_unknown", field="disposition", disposition=signing.disposition[:40])
+    subject = {"specimen_id": signing.specimen_id}
+
+    def act(act_id: str, act_type: str, payload: dict[str, Any]) -> Act:
+        known = session.get(ActRow, act_id)
+        at = known.occurred_at if known else now  # a repetition is the same act, not a later one
+        return Act(act_id, act_type, at, subject, payload, how="typed", site=actor.site_code)
+
+    payloads: dict[str, tuple[str, dict[str, Any]]] = {
+        "accept": ("accept", {}),
+        "concession": ("accept", {"reason": signing.reason, "note": comment}),
+        "reject": ("reject", {"reason": signing.reason, "note": comment}),
+        "hold": ("hold", {"reason": comment}),
+        "release": ("release", {"reason": comment}),
+        "recall": ("recall", {"reason": comment}),
+        "note": ("note", {"note": comment}),
+    }
+    act_type, payload = payloads[signing.disposition]
+    found = [act(signing.id, act_type, payload)]
+    freed = str(uuid.uuid5(uuid.UUID(signing.id), "release"))
+    held = session.scalar(select(Specimen.on_hold).where(Specimen.id == signing.specimen_id))
+    if act_type == "accept" and (held or session.get(ActRow, freed) is not None):
+        found.insert(0, act(freed, "release", {"reason": comment}))
+    return found
+
+
+def close_alerts(
+    session: Session, incident_keys: Iterable[str], *, username: str, comment: str, scope: Scope, now: datetime
+) -> list[Alert]:
+    """The decision is signed: the alerts of the excursion are answered, and those that are over are closed."""
+    found = session.scalars(
+        select(Alert).where(Alert.incident_key.in_(sorted(incident_keys))).order_by(Alert.id).with_for_update()
+    ).all()
+    mine = [alert for alert in found if scope.covers(alert.site_code)]
+    for alert in mine:
+        if alert.acknowledged_at is None:
+            alert.acknowledged_by, alert.acknowledged_at, alert.comment = username, now, comment[:500]
+        alert.updated_at = now
+        if alert.state == "ended":
+            alert.state = "closed"
+        alerts.note(session, alert, "assessed", now=now, username=username, text=comment[:500])
+    if mine:
+        next_number(session, alerts.VERSION)
+    return mine

@@ -1,0 +1,90 @@
+"""Series of boxes as the temperature chart takes them: points, band, gaps, events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+
+from logistics.domain.custody import Event, EventType
+from logistics.models import Specimen
+from logistics.services import assessment
+from logistics.services.assessment import TubeAssessment
+from telemetry import queries
+
+TRAILING_GAP = timedelta(minutes=20)
+
+
+def box_points(session: Session, box_code: str, start: datetime, end: datetime) -> tuple[list[Any], list[Any]]:
+    """(points, gaps) of a box's first probe in start … end; a gap is never joined, one at the end shows, too."""
+    points: list[dict[str, Any]] = []
+    gaps: list[dict[str, Any]] = []
+    open_gap: datetime | None = None
+    last: datetime | None = None
+    seen: set[tuple[str, int]] = set()
+    for series in queries.chart(session, box_code, start, end):
+        if any(device == series.device_code and probe != series.probe for device, probe in seen):
+            continue  # the other probes of the same logger
+        seen.add((series.device_code, series.probe))
+        for at, temp_c in series.points:
+            if temp_c is None:
+                open_gap = last
+                continue
+            if open_gap is not None:
+                gaps.append({"from": open_gap.isoformat(), "to": at.isoformat()})
+                open_gap = None
+            points.append({"at": at.isoformat(), "temp": round(temp_c, 2)})
+            last = at
+    if last is not None and end - last > TRAILING_GAP:
+        gaps.append({"from": last.isoformat(), "to": end.isoformat()})
+    return points, gaps
+
+
+def band(session: Session, box_code: str | None) -> dict[str, float] | None:
+    found = queries.band(session, box_code) if box_code else None
+    return {"low": found.low_c, "high": found.high_c} if found else None
+
+
+SHOWN = {
+    EventType.PACKED: "info",
+    EventType.SEALED: "info",
+    EventType.HANDED_OVER: "brand",
+    EventType.ARRIVED: "brand",
+    EventType.RECEIVED: "ok",
+    EventType.DECLARED_MISSING: "danger",
+}
+
+
+def event_lines(events: Iterable[Event]) -> list[dict[str, str]]:
+    """Custody events as lines of the chart."""
+    words = {
+        EventType.PACKED: gettext("Packed"),
+        EventType.SEALED: gettext("Sealed"),
+        EventType.HANDED_OVER: gettext("Handover"),
+        EventType.ARRIVED: gettext("Arrived"),
+        EventType.RECEIVED: gettext("Received"),
+        EventType.DECLARED_MISSING: gettext("Declared missing"),
+    }
+    return [
+        {"at": event.occurred_at.isoformat(), "label": words[event.type], "tone": SHOWN[event.type]}
+        for event in events
+        if event.type in SHOWN
+    ]
+
+
+def judged(session: Session, specimens: Sequence[Specimen], *, now: datetime) -> list[TubeAssessment]:
+    """The stability of tubes from where they have been: until they were decided about, or until now."""
+    exposures, temps_c = {}, {}
+    moments: dict[datetime, dict[int, tuple[datetime, str]]] = {}
+    for one in specimens:
+        if one.collected_at is not None:
+            at = assessment.judged_at(one, now=now).replace(second=0, microsecond=0)
+            moments.setdefault(max(at, one.collected_at), {})[one.id] = (one.collected_at, one.temp_class)
+    for at, collected in moments.items():
+        some, temps = queries.exposures(session, collected, now=at)
+        exposures.update(some)
+        temps_c.update(temps)
+    return assessment.assess(session, specimens, exposures, now=now, temps_c=temps_c)
