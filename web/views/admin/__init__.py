@@ -1,0 +1,18 @@
+"""Administration. Administrators change, auditors read; every change is in the audit log."""
+
+from web.views.admin import audit, catalogue, channels, equipment, imports, overview, reasons, sites, users, words
+from web.views.admin.base import blueprint
+
+__all__ = [
+    "audit",
+    "blueprint",
+    "catalogue",
+    "channels",
+    "equipment",
+    "imports",
+    "overview",
+    "reasons",
+    "sites",
+    "users",
+    "words",
+]

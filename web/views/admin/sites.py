@@ -1,0 +1,111 @@
+"""Sites: list, add, change."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import flash, redirect, render_template, url_for
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from logistics.db import db
+from logistics.models import Site
+from logistics.queries import admin as queries
+from logistics.services import admin, network
+from web.access import access
+from web.auth import audit
+from web.rendering import locale
+from web.views.admin.base import (
+    EDITOR,
+    NO_PROBLEM,
+    READERS,
+    Page,
+    Problem,
+    attempt,
+    blueprint,
+    flag,
+    minutes,
+    needed,
+    number,
+    optional,
+    text,
+    typed,
+)
+
+
+@blueprint.get("/sites")
+@access(*READERS)
+def sites() -> str:
+    found = queries.sites(db.session())
+    return render_template("admin/sites.html", sites=found, by_code={site.code: site for site in found})
+
+
+@blueprint.get("/sites/new")
+@access(EDITOR)
+def new_site() -> str:
+    return _page(None, NO_PROBLEM)
+
+
+@blueprint.post("/sites/new")
+@access(EDITOR)
+def add_site() -> Page:
+    def work(session: Session) -> Response:
+        code = text("code", limit=32)
+        admin.add_site(session, code, _values())
+        audit(session, "site_added", code)
+        flash(gettext("Site %(code)s added.", code=code), "ok")
+        return redirect(url_for("admin.sites"))
+
+    return attempt(work, partial(_page, None))
+
+
+@blueprint.get("/sites/<code>")
+@access(*READERS)
+def site(code: str) -> str:
+    return _again(code, NO_PROBLEM)
+
+
+@blueprint.post("/sites/<code>")
+@access(EDITOR)
+def change_site(code: str) -> Page:
+    def work(session: Session) -> Response:
+        changes = admin.change_site(session, code, {**_values(), "active": flag("active")})
+        audit(session, "site_changed", code, **changes)
+        flash(gettext("Saved."), "ok")
+        return redirect(url_for("admin.sites"))
+
+    return attempt(work, partial(_again, code))
+
+
+def _values() -> dict[str, Any]:
+    return {
+        "name_zh": text("name_zh"),
+        "name_en": text("name_en"),
+        "tier": text("tier"),
+        "parent_code": optional("parent_code"),
+        "county_zh": text("county_zh"),
+        "county_en": text("county_en"),
+        "lat": number("lat"),
+        "lon": number("lon"),
+        "terrain": text("terrain") or "mixed",
+        "opens_min": minutes("opens_min"),
+        "closes_min": minutes("closes_min"),
+        "pickup_from_min": minutes("pickup_from_min"),
+        "pickup_to_min": minutes("pickup_to_min"),
+        "cutoff_min": minutes("cutoff_min", empty=True),
+        "service_min": needed("service_min", whole=True),
+        "contact_name": text("contact_name"),
+        "contact_phone": text("contact_phone"),
+    }
+
+
+def _again(code: str, problem: Problem) -> str:
+    return _page(network.site(db.session(), code), problem)
+
+
+def _page(site: Site | None, problem: Problem) -> str:
+    others = [one for one in queries.sites(db.session()) if one.tier != "township"]
+    parents = [(one.code, one.name(locale())) for one in others if site is None or one.code != site.code]
+    return render_template("admin/site.html", site=site, value=typed(site), problem=problem, parents=parents)
