@@ -103,8 +103,8 @@ def reject_reasons(session: Session) -> list[Reason]:
 
 
 def deviation_reasons(session: Session) -> list[Reason]:
-    """Why a tube may lie in a box without standing on its manifest."""
-    query = select(Reason).where(Reason.kind == "deviation", Reason.active)
+    """Why a tube may lie in a box without standing on its manifest; what is wrong with a box (HL7 0544) is left out."""
+    query = select(Reason).where(Reason.kind == "deviation", Reason.active, Reason.hl7.not_like("0544:%"))
     return list(session.scalars(query.order_by(Reason.position, Reason.code)))
 
 

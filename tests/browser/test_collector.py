@@ -22,12 +22,26 @@ from tests.browser import live
 COLD_BOX = numbers.issue(numbers.Kind.BOX, 1)
 WARM_BOX = numbers.issue(numbers.Kind.BOX, 2)
 SEAL = numbers.issue(numbers.Kind.SEAL, 77)
+MOST_BETWEEN_KEYS_S = 0.04
 
 
 def scan(page: Page, code: str) -> None:
-    """As a handheld scanner does: a burst of keys into whatever has the focus, then Enter."""
-    page.keyboard.type(code, delay=2)
-    page.keyboard.press("Enter")
+    """As a handheld scanner does: a burst of keys into whatever has the focus, then Enter.
+
+    A busy test machine may stall between two keys, which no scanner does: then the burst is begun again.
+    """
+    for _ in range(20):
+        last = time.monotonic()
+        for character in code:
+            page.keyboard.press(character)
+            if time.monotonic() - last > MOST_BETWEEN_KEYS_S:
+                break
+            last = time.monotonic()
+        else:
+            page.keyboard.press("Enter")
+            return
+        time.sleep(0.3)
+    raise AssertionError("this machine is too busy to type like a scanner")
 
 
 def sign_in(page: Page, address: str, username: str) -> None:
@@ -108,7 +122,7 @@ def test_a_scan_collects_and_a_failure_needs_a_reason(ward: tuple[str, Page], ap
             f.done(db.session(), "nurse", f.act("register", {"specimen": number}, {"tests": ["CBC"]}))
         db.session.remove()
     page.goto(f"{address}/collector/")
-    expect(page.locator(".strip")).to_contain_text("Sent")
+    page.wait_for_selector("#collect-scan[data-started]")
     scan(page, "2611220047")
     result(page, "collect-scan", "Collected. Use by")
     expect(page.locator('tr[data-accession="2611220047"]')).to_contain_text("Collected")
@@ -129,7 +143,7 @@ def test_pack_seal_and_tell_dispatch(ward: tuple[str, Page], app: Flask) -> None
             f.collected(db.session(), number)
         db.session.remove()
     page.goto(f"{address}/collector/pack")
-    expect(page.locator(".strip")).to_contain_text("Sent")
+    page.wait_for_selector("[data-pack][data-started]")
     scan(page, "2611220047")
     result(page, "pack-scan", "Scan the box first")
     scan(page, WARM_BOX)
@@ -171,7 +185,11 @@ def test_one_tap_registers_the_tube_that_is_collected_again(ward: tuple[str, Pag
     with app.app_context():
         session = db.session()
         number = f.delivered(session)
-        f.done(session, "receiver", f.act("receive", {"consignment": number, "specimen": "2611220047"}, {"condition": "good"}))
+        f.done(
+            session,
+            "receiver",
+            f.act("receive", {"consignment": number, "specimen": "2611220047"}, {"condition": "good"}),
+        )
         f.done(session, "receiver", f.act("reject", {"specimen": "2611220047"}, {"reason": "HAEMOLYSED"}))
         db.session.remove()
     page.goto(f"{address}/collector/outcomes")

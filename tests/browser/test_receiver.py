@@ -49,7 +49,7 @@ def desk(app: Flask) -> Iterator[tuple[str, Browser, Page]]:
         sign_in(page, address, "receiver")
         page.goto(f"{address}/receiver/")
         expect(page.locator(".strip")).to_contain_text("Sent")
-        page.wait_for_selector("#desk[data-ready]")
+        page.wait_for_selector("#desk[data-started]")
         yield address, browser, page
         assert not failures
 
@@ -84,7 +84,7 @@ def states(app: Flask) -> dict[str, tuple[str, str]]:
 
 
 def test_a_box_is_emptied_without_a_mouse(desk: tuple[str, Browser, Page], app: Flask) -> None:
-    """Box, PIN, condition, tubes, one rejected by key, one missing by name, the rest accepted, closed: all in the log."""
+    """Box, PIN, condition, tubes, one rejected by key, one missing by name, the rest accepted, closed; in the log."""
     _address, _browser, page = desk
     take_over(page)
     press(page, "g")
@@ -146,7 +146,7 @@ def test_nothing_is_assumed_about_the_condition(desk: tuple[str, Browser, Page],
     with app.app_context():
         lines = db.session().execute(select(Specimen.accession, Specimen.condition)).all()
         db.session.remove()
-    assert {number: condition for number, condition in lines} == {
+    assert dict(map(tuple, lines)) == {
         TUBES[0]: "good", TUBES[1]: "good", TUBES[2]: "damaged", TUBES[3]: None,
     }  # fmt: skip
 
@@ -206,7 +206,7 @@ def test_two_people_share_one_box(desk: tuple[str, Browser, Page], app: Flask) -
     other = context.new_page()
     sign_in(other, address, "manager")
     other.goto(page.url)
-    other.wait_for_selector("#desk[data-ready]")
+    other.wait_for_selector("#desk[data-started]")
     expect(other.locator('[data-n="open"]')).to_have_text("4")
     scan(page, TUBES[0])
     result(page, "desk-scan", "1 of 4")

@@ -298,7 +298,12 @@ def pack_state(session: Session, code: str, *, strict: bool = False) -> dict[str
 
 
 def _box_json(found: Box) -> dict[str, Any]:
-    return {"code": found.code, "temp_class": found.temp_class, "capacity": found.capacity}
+    return {
+        "code": found.code,
+        "temp_class": found.temp_class,
+        "capacity": found.capacity,
+        "label_url": url_for("labels.box", code=found.code),
+    }
 
 
 def consignment_json(one: Consignment) -> dict[str, Any]:

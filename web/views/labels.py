@@ -20,6 +20,7 @@ from web.access import access
 from web.auth import scope
 from web.rendering import locale
 from web.views import office
+from web.views.receiver import command_list
 
 blueprint = Blueprint("labels", __name__, url_prefix="/print")
 # Chrome shows a PDF through an embedded object, which the strict policy of pages would forbid.
@@ -157,8 +158,6 @@ def manifest(number: str) -> Response:
 @access("receiver", "manager")
 def commands() -> Response:
     """The sheet of command barcodes for the receiving desk."""
-    from web.views.receiver import command_list
-
     with transaction() as session:
         sheet = [labels.CommandCode(one["command"], one["name"], one["key"] or "") for one in command_list(session)]
         data = labels.command_sheet(sheet, title=gettext("Command barcodes"))

@@ -64,6 +64,7 @@ async function start() {
     },
   });
   wireTable(panel);
+  document.getElementById("collect-scan").dataset.started = "1";
   refreshEvery(20, PARTS);
 }
 

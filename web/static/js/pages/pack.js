@@ -27,6 +27,8 @@ function render() {
   part("box-full").hidden = !box;
   part("box-title").textContent = box ? box.code : _("No box yet");
   fill(part("box-chips"), box && tempChip(box.temp_class), consignment && priorityChip(consignment.priority));
+  part("print-box").hidden = !box;
+  if (box) part("print-box").action = box.label_url;
   const sealed = Boolean(consignment && consignment.state !== "open");
   if (box) {
     part("count").textContent = String(tubes.length);
@@ -160,6 +162,7 @@ async function start() {
   panel = createScanPanel(document.getElementById("pack-scan"), { onScan });
   wire();
   render();
+  root.dataset.started = "1";
   refreshEvery(20, PARTS);
 }
 

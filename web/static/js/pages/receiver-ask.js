@@ -23,8 +23,7 @@ export function askReason(kind, tube, reasons, first = null) {
       resolve(dialog.returnValue ? { reason: dialog.returnValue, note: form.elements.note.value } : null);
     }, { once: true });
     dialog.showModal();
-    const focus = first && dialog.querySelector(`[data-key="${first}"]`);
-    if (focus) focus.focus();
+    (first && dialog.querySelector(`[data-key="${first}"]`) || dialog.querySelector("[data-reason-text]")).focus();
   });
 }
 

@@ -21,8 +21,8 @@ export const undecided = (tube) => RECEIVED.has(tube.outcome) && tube.state === 
 function decisionChip(tube, names) {
   if (tube.on_hold) return chip(_("On hold"), "hold", "hold");
   if (tube.state === "accepted") return chip(_("Accepted"), "ok", "check");
-  if (tube.state === "accepted_concession") return chip(`${_("Accepted with concession")}: ${names[tube.reason] || tube.reason || ""}`, "warn", "check");
-  if (tube.state === "rejected") return chip(`${_("Rejected")}: ${names[tube.reason] || tube.reason || ""}`, "danger", "cross-circle");
+  if (tube.state === "accepted_concession") return chip([_("Accepted with concession"), names[tube.reason] || tube.reason || ""].join(": "), "warn", "check");
+  if (tube.state === "rejected") return chip([_("Rejected"), names[tube.reason] || tube.reason || ""].join(": "), "danger", "cross-circle");
   return null;
 }
 
@@ -100,7 +100,7 @@ export function showCurrent(root, tube, names) {
   setTone(card, tube.on_hold ? "hold" : "brand");
   fill(root.querySelector("[data-current-body]"),
     h("div", { class: "current-line" }, h("span", { class: "muted" }, _("Keys are about")), h("code", { class: "text-xl strong" }, tube.accession), priorityChip(tube.priority), outcomeChip(tube), decisionChip(tube, names), stabilityChip(tube)),
-    h("div", { class: "current-line work-sub" }, cap(tube.cap, tube.container), h("span", {}, `${tube.type} · ${tube.tests.join(_(", "))}`), tube.collected_at ? h("span", {}, _("collected %(time)s", { time: when(tube.collected_at) })) : null, useByChip(tube)),
+    h("div", { class: "current-line work-sub" }, cap(tube.cap, tube.container), h("span", {}, [tube.type, tube.tests.join(_(", "))].join(" · ")), tube.collected_at ? h("span", {}, _("collected %(time)s", { time: when(tube.collected_at) })) : null, useByChip(tube)),
     tube.on_hold ? h("p", { class: "strong" }, _("On hold: it may not be accepted before a manager has decided.")) : null);
 }
 
@@ -120,10 +120,10 @@ export function receivedFace(tube, answer, tubes) {
   const progress = _("%(n)s of %(m)s · %(condition)s", { n: received + missing, m: tubes.length, condition: conditionWord(tube.condition) });
   const shown = face(answer, progress);
   if (!went(answer) || answer.status === "duplicate") return shown;
-  if (tube.on_hold) return { tone: "hold", icon: "hold", sound: "wrong", sentence: `${_("On hold")} · ${progress}` };
-  if (["expired", "outside"].includes(tube.stability)) return { tone: "danger", icon: "hourglass", sound: "wrong", sentence: `${tube.stability === "expired" ? _("Its stability has run out") : _("It was outside its band")} · ${progress}` };
-  if (tube.condition !== "good") return { ...shown, tone: "warn", icon: "warning", sound: "already", sentence: `${progress} · ${_("reject with R")}` };
-  return tube.use_by ? { ...shown, sentence: `${progress} · ${_("use by %(time)s", { time: when(tube.use_by) })}` } : shown;
+  if (tube.on_hold) return { tone: "hold", icon: "hold", sound: "wrong", sentence: [_("On hold"), progress].join(" · ") };
+  if (["expired", "outside"].includes(tube.stability)) return { tone: "danger", icon: "hourglass", sound: "wrong", sentence: [tube.stability === "expired" ? _("Its stability has run out") : _("It was outside its band"), progress].join(" · ") };
+  if (tube.condition !== "good") return { ...shown, tone: "warn", icon: "warning", sound: "already", sentence: [progress, _("reject with R")].join(" · ") };
+  return tube.use_by ? { ...shown, sentence: [progress, _("use by %(time)s", { time: when(tube.use_by) })].join(" · ") } : shown;
 }
 
 /** Who hands over what: the facts that the receiver signs for. */

@@ -223,6 +223,7 @@ async function unexpected(code, how) {
   dialog.querySelector("[data-unexpected-code]").textContent = code;
   const asked = ask(dialog, form);
   if (mode) form.querySelector(`[name="condition"][value="${mode}"]`).checked = true;
+  form.querySelector(mode ? '[value="yes"]' : '[name="condition"]').focus();
   const values = await asked;
   if (!values) return;
   const answer = await work(() => act("receive_unexpected", { subject: { consignment: box().number, specimen: code }, site, how, payload: { condition: values.condition, reason: values.reason, note: values.note || "" } }));
@@ -365,7 +366,7 @@ async function start() {
   if (wanted) currentId = (tubes().find((tube) => tube.accession === wanted) || {}).id || null;
   render();
   if (box() && ["in_transit", "arrived"].includes(box().state)) document.getElementById("pin").focus();
-  root.dataset.ready = "1";
+  root.dataset.started = "1";
   setInterval(() => poll().catch(() => undefined), POLL_MS);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && document.activeElement !== document.body) document.activeElement.blur(); });
 }
