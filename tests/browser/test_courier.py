@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from sqlalchemy.orm import Session
 
 from logistics.clock import FixedClock
 from logistics.db import db
-from logistics.models import Act, Consignment, Courier, CourierPosition, CustodyEvent, Handover, Stop
+from logistics.models import Act, Consignment, Courier, CourierPosition, CustodyEvent, Handover, Plan, Stop
+from telemetry.models import Device, DeviceBinding, ProbeState
 from tests import courier_day
 from tests.browser import live
 from tests.browser.test_scanner import film, label
@@ -310,8 +312,8 @@ def test_camera_scans_the_box_once(make_phone: Callable[..., Phone], tmp_path: P
     expect(phone.result()).to_have_class("scan-result tone-ok")
     expect(phone.page.locator("[data-scan-count]")).to_have_text("1 / 2")
     phone.page.locator("a[data-key=back]").click()
-    running = phone.page.evaluate("Boolean(document.querySelector('#visit-scan video').srcObject)")
-    assert running is False
+    open_still = "Boolean(document.querySelector('#visit-scan video').srcObject)"
+    eventually(phone.page, lambda: phone.page.evaluate(open_still) is False, "the camera stayed open")
 
 
 def test_labels_that_do_not_belong_here(make_phone: Callable[..., Phone], loaded: Loaded) -> None:
@@ -433,3 +435,69 @@ def test_axe_finds_nothing_serious(make_phone: Callable[..., Phone], scheme: str
     page.locator("[data-tab=aboard]").click()
     examine("aboard")
     assert violations == []
+
+
+def test_no_plan_and_a_changed_plan(
+    make_phone: Callable[..., Phone], loaded: Loaded, look: Callable[..., Any], app: Flask
+) -> None:
+    """Another publication is told with what it changed; without any plan ready boxes are listed and can be fetched."""
+    phone = make_phone()
+    page = phone.page
+    eventually(page, lambda: look(lambda s: s.get(Stop, loaded.stops[0]).seen_at) is not None, "the plan was not seen")
+    with app.app_context():
+        session = db.session()
+        plan = session.scalars(select(Plan)).one()
+        plan.state = "superseded"
+        session.commit()
+        fresh = courier_day.publish(session)
+        session.delete(session.get_one(Stop, fresh[3]))
+        session.commit()
+        db.session.remove()
+    phone.open()
+    page.reload()
+    expect(page.locator("#plan-change")).to_contain_text("No longer: Dupu Township Health Centre")
+    page.locator("#plan-change button").click()
+    expect(page.locator("#plan-change")).to_have_count(0)
+    with app.app_context():
+        session = db.session()
+        for plan in session.scalars(select(Plan)):
+            plan.state = "superseded"
+        session.commit()
+        db.session.remove()
+    page.reload()
+    expect(page.locator(".notice", has_text="No plan is published")).to_be_visible(timeout=10_000)
+    page.locator(f"[data-key='arrive-site-{courier_day.FAR}']").click()
+    phone.type_code(BOX_FAR)
+    phone.sign(who="nurse3")
+    expect(page.locator("#visit-boxes")).to_contain_text("Picked up", timeout=10_000)
+    eventually(
+        page, lambda: look(lambda s: s.get(Consignment, loaded.numbers[BOX_FAR]).holder) == "courier", "not taken"
+    )
+    phone.press("depart")
+    expect(page.locator("[data-stop=site-COUNTY]")).to_contain_text("To deliver")
+
+
+def test_a_warm_box_aboard_says_what_to_do(
+    make_phone: Callable[..., Phone], loaded: Loaded, app: Flask, app_clock: FixedClock
+) -> None:
+    """The badge shows the logger's reading with its age; a box aboard outside its band brings the three steps."""
+    with app.app_context():
+        session = db.session()
+        at = app_clock.now() - timedelta(minutes=2)
+        session.add(Device(code="LG1", commissioned_at=at))
+        session.flush()
+        session.add(DeviceBinding(device_code="LG1", probe=1, box_code=BOX_COLD, bound_from=at))
+        session.add(ProbeState(device_code="LG1", probe=1, newest_at=at, newest_c=9.4))
+        session.commit()
+        db.session.remove()
+    phone = make_phone()
+    page = phone.page
+    expect(page.locator(".stop-next")).to_contain_text("9.4 °C 2 min ago · outside 2–8 °C")
+    phone.press("arrive")
+    expect(page.locator(f"[data-box={BOX_COLD}]")).to_contain_text("Show it to the staff")
+    phone.type_code(BOX_COLD)
+    phone.press(f"logger-{BOX_COLD}")
+    phone.sign()
+    expect(page.locator("#visit-boxes")).to_contain_text("Picked up", timeout=10_000)
+    page.locator("a[data-key=back]").click()
+    expect(page.locator(".notice.tone-danger").first).to_contain_text("Do this now")

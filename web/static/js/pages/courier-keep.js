@@ -1,5 +1,6 @@
 /** Have the service worker keep all parts of the page: a first visit happens before there is a worker. */
 import "./courier-order.js";
+import { STYLE } from "./courier-sheet.js";
 
 const PARTS = ["", "-duty", "-keep", "-lists", "-model", "-order", "-rules", "-sheet", "-sign", "-store", "-today", "-tubes", "-visit", "-words"];
 
@@ -8,5 +9,5 @@ export async function keepPage() {
   const { active } = await navigator.serviceWorker.ready;
   const loaded = performance.getEntriesByType("resource").map((entry) => entry.name.split("#")[0]);
   const parts = PARTS.map((name) => new URL(`./courier${name}.js`, import.meta.url).href);
-  active.postMessage({ keep: [new URL("/courier", location.href).href, ...new Set([...loaded, ...parts])] });
+  active.postMessage({ keep: [new URL("/courier", location.href).href, ...new Set([...loaded, ...parts, STYLE])] });
 }

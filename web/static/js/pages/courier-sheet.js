@@ -1,7 +1,11 @@
 /** A sheet from below, and the words that only sheets need. */
+import { css } from "../css.js";
 import { h, icon } from "../dom.js";
 import { _ } from "../i18n.js";
 import { own } from "./courier-words.js";
+
+export const STYLE = new URL("../../css/pages/courier-visit.css", import.meta.url).href;
+css(STYLE);
 
 export const personName = (person) => own(person) || person.username;
 export const reasonName = (day, code) => { const found = day.reasons.find((one) => one.code === code); return found ? own(found) : code; };

@@ -2,7 +2,7 @@
 import { formatLongDate, formatTime, now } from "../clock.js";
 import { chip, h, icon } from "../dom.js";
 import { _ } from "../i18n.js";
-import { etas, expected, extraSites, extraStop, keyOf, lateness, losses, mostUrgent, tubeCount } from "./courier-model.js";
+import { carried, etas, expected, extraSites, extraStop, keyOf, lateness, losses, mostUrgent, tubeCount } from "./courier-model.js";
 import { amount, classChip, coldSteps, siteName, span, swap, tempBadge, useByChip, waitingChip } from "./courier-words.js";
 
 const opened = new Set();
@@ -23,6 +23,7 @@ export function paintToday(list, app) {
   swap(list, [
     head(app, done.length, day.route.length),
     dutyCard(app),
+    ...carried(day).map((load) => coldSteps(day, load)),
     next ? card(app, next, at, { number: day.route.indexOf(next) + 1 }) : null,
     !day.route.length ? noPlan() : null,
     day.route.length && !open.length ? h("div", { class: "notice tone-ok" }, icon("check-circle"), h("div", { class: "notice-body" }, _("All stops of the plan are done."))) : null,
@@ -65,7 +66,6 @@ function card(app, stop, at, { number }) {
       chipRow(calls(stop), stop.waiting ? waitingChip() : null),
       ...stop.calls.filter((call) => call.note).map((call) => h("p", {}, call.note)),
       loadLine(day, _("To deliver"), give), loadLine(day, _("To pick up"), take, stop),
-      ...give.concat(take).map((load) => coldSteps(day, load)),
       expiryNote(app, stop),
       h("div", { class: "stop-actions" },
         site.lat !== null && site.lat !== undefined ? h("a", { class: `btn btn-thumb${site.phone ? "" : " btn-wide"}`, href: geo(site, siteName(day, stop.site)), "data-key": "navigate" }, icon("navigate"), _("Navigate")) : null,
@@ -179,9 +179,9 @@ function others(app, stops) {
       const { take, give } = expected(day, stop.site);
       const urgent = [...give, ...take].map(mostUrgent).filter(Boolean).sort((a, b) => Date.parse(a.at) - Date.parse(b.at))[0];
       return h("article", { class: "stop", "data-stop": keyOf(stop) },
-        h("div", { class: "stop-head" }, h("span", { class: "stop-no" }, icon(give.length ? "lab" : "pin")),
-          h("div", { class: "grow" }, h("h3", { class: "stop-name" }, siteName(day, stop.site)), loadLine(day, _("To deliver"), give), loadLine(day, _("To pick up"), take), urgent ? h("div", { class: "chips" }, useByChip(urgent.at)) : null),
-          h("button", { class: "btn btn-side", type: "button", "data-key": `arrive-${keyOf(stop)}`, onclick: () => arrive(app, stop) }, icon("flag"), _("Arrive"))));
+        h("div", { class: "stop-head" }, h("span", { class: "stop-no" }, icon(give.length ? "lab" : "pin")), h("h3", { class: "stop-name" }, siteName(day, stop.site))),
+        h("div", { class: "stop-body" }, loadLine(day, _("To deliver"), give), loadLine(day, _("To pick up"), take), urgent ? h("div", { class: "chips" }, useByChip(urgent.at)) : null,
+          h("button", { class: "btn btn-thumb", type: "button", "data-key": `arrive-${keyOf(stop)}`, onclick: () => arrive(app, stop) }, icon("flag"), _("Arrive"))));
     }));
 }
 

@@ -10,7 +10,7 @@ import { differences, meaning } from "./courier-rules.js";
 import { openSign } from "./courier-sign.js";
 import { openTubes } from "./courier-tubes.js";
 import * as store from "./courier-store.js";
-import { amount, bandOf, classChip, coldSteps, siteName, swap, tempBadge, useByChip, waitingChip } from "./courier-words.js";
+import { amount, bandOf, classChip, coldSteps, outside, siteName, swap, tempBadge, useByChip, waitingChip } from "./courier-words.js";
 
 const SHORTEST = 6; // what is left of a broken burst is no label
 const part = (id) => document.getElementById(id);
@@ -179,7 +179,7 @@ export class Visit {
         scanned ? chip(_("Scanned"), "ok", "check") : chip(giving ? _("To deliver") : _("To pick up"), "neutral", giving ? "arrow-down" : "arrow-up")),
       h("div", { class: "chips" }, tempBadge(day, load) || classChip(load), load.priority !== "routine" ? chip(_("Urgent"), "danger", "bolt") : null, urgent ? useByChip(urgent.at) : null),
       h("div", {}, said.filter(Boolean).join(" · ")),
-      coldSteps(day, load));
+      giving ? coldSteps(day, load) : outside(day, load) ? h("div", { class: "notice tone-danger" }, icon("warning"), h("div", { class: "notice-body" }, _("It is outside %(band)s here already. Show it to the staff before you take it.", { band: bandOf(load) }))) : null);
     if (scanned) card.append(this.tools(load, scanned));
     return card;
   }

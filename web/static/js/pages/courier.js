@@ -3,7 +3,7 @@
  * Every change goes through refresh(), which builds the day anew and paints the part that the address names:
  * #/ stops · #/aboard · #/messages · #/stop/<key>.
  */
-import { api } from "../api.js";
+import { api, contact } from "../api.js";
 import { stamp } from "../clock.js";
 import { icon, h, fill, meta } from "../dom.js";
 import { _, ready } from "../i18n.js";
@@ -56,12 +56,16 @@ async function refresh() {
   app.order = await store.kept("order");
   app.problems = await findProblems();
   app.day = app.today ? assemble(app.today, await local(), app.order && !app.order.refused ? app.order.stops : null) : null;
+  if (later.order) app.change = await later.order.changeNotice(app);
   paint();
 }
+
+let reloading = false;
 
 /** Ask the server for the day again. Without an answer the kept one stays. */
 async function reload() {
   const asked = Date.now();
+  reloading = true;
   try {
     const told = await api("/api/v1/courier/today");
     if (told.username !== app.me) return;
@@ -76,6 +80,7 @@ async function reload() {
     app.failed = error;
     if (error.status === 401) toastError(error);
   }
+  reloading = false;
   await refresh();
 }
 
@@ -92,7 +97,7 @@ function route() {
 }
 
 /** The parts for scanning and for the two lists come after the stops are on the screen: the line may be thin. */
-const later = { visit: null, lists: null };
+const later = { visit: null, lists: null, order: null };
 async function load(name) {
   later[name] = later[name] || (await (name === "visit" ? import("./courier-visit.js") : import("./courier-lists.js")));
   return later[name];
@@ -145,6 +150,7 @@ function paintNotices() {
     const text = app.failed.status === 401 ? _("You are signed out. What you do here is kept; sign in again to send it.") : _("No signal. This is what the phone knew at %(at)s; what you do is kept and sent later.", { at: timeOf(app.today.generated_at) });
     notes.push(h("div", { class: "notice tone-warn" }, icon("offline"), h("div", { class: "notice-body" }, text, app.failed.status === 401 ? h("div", {}, h("a", { class: "btn btn-primary", href: "/login?next=/courier" }, _("Sign in again"))) : null)));
   }
+  if (app.change) notes.push(app.change);
   fill(part("courier-notices"), notes);
 }
 
@@ -180,6 +186,7 @@ function startDuty() {
 
 /** What can come after the stops are on the screen. */
 async function startRest() {
+  later.order = await import("./courier-order.js");
   await Promise.all([startDuty(), load("visit"), load("lists")]);
   await (await import("./courier-keep.js")).keepPage();
 }
@@ -195,6 +202,7 @@ async function start() {
     await refresh();
   });
   outbox.addEventListener("changed", () => refresh());
+  contact.addEventListener("heard", () => app.failed && app.failed.status === 0 && !reloading && reload()); // the signal is back
   await reload();
   setInterval(() => document.visibilityState === "visible" && reload(), REFRESH_MS);
   setInterval(() => app.day && !document.querySelector("dialog[open]") && paint(), REPAINT_MS);
