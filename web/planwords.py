@@ -13,6 +13,7 @@ from web.rendering import localtime
 
 DURATIONS = frozenset({"ride_s", "max_ride_s", "duration_s", "max_duration_s"})
 KEPT_SECONDS = frozenset({"elapsed_s"})
+AREA = "area:"
 SITES = frozenset({"site_id", "site", "here", "other"})
 
 
@@ -36,6 +37,9 @@ class Words:
         return sentence(code, self.spoken(params))
 
     def _say(self, area: str, code: str, params: Mapping[str, Any]) -> str:
+        place = next((skill for skill in params.get("skills", ()) if str(skill).startswith(AREA)), None)
+        if place is not None:  # counties are skills to the planner; people speak of places
+            code, params = f"{code}_area", {**params, "site_id": str(place).removeprefix(AREA)}
         known = f"{area}_{code}"
         return sentence(known, self.spoken(params)) if known in MESSAGES else code
 

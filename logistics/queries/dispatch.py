@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session
 
 from logistics.domain.access import Scope
 from logistics.models import Courier, Job, Pickup, Plan, Site, Stop, User
-from logistics.services import planning, planning_problem
+from logistics.services import planning, planning_limits, planning_problem, timetable
 from logistics.services.planning_problem import DayClock, pickup_of
 from routing import Kind, Problem, Request, Route, from_builtins
 from routing.plan import Stop as Visit
 
 MAX_PLANS = 200
+_MARGIN_S = int(planning_limits.CUTOFF_MARGIN.total_seconds())
 TIERS = {"township": "township", "county_centre": "county", "city_centre": "city"}
 
 
@@ -142,10 +143,14 @@ class _View:
         self.vehicles = {one.username: one.vehicle for one in couriers}
         stops = session.scalars(select(Stop).where(Stop.plan_id == row.id))
         self.stops = {(stop.courier, stop.site_code, stop.arrive_at): stop for stop in stops}
-        cutoffs = session.execute(
-            select(Site.code, Site.cutoff_min).where(Site.code.in_([r.delivery_site for r in self.problem.requests]))
+        laboratories = session.scalars(
+            select(Site).where(Site.code.in_([r.delivery_site for r in self.problem.requests]))
         )
-        self.cutoff_s = {code: minute * 60 for code, minute in cutoffs if minute is not None}
+        self.limits_s = {
+            site.code: (site.cutoff_min * 60 - _MARGIN_S, self.clock.s(timetable.trunk_latest(row.day, site)))
+            for site in laboratories
+            if site.cutoff_min is not None
+        }
 
     def codes(self, route: Route) -> set[str]:
         return {code for code in (*(s.site_id for s in route.stops), route.end_site) if not code.startswith("@")}
@@ -204,10 +209,10 @@ class _View:
         return iso(self.clock.at(min(dues))) if dues else None
 
     def bound_by_use_by(self, name: str) -> bool:
-        """True when a tube's use-by, not the laboratory's cut-off, sets the due time of a routine request."""
+        """True when a tube's use-by, not the laboratory's cut-off or the trunk's departure, sets the due time."""
         request = self.requests[name]
-        cutoff_s = self.cutoff_s.get(request.delivery_site)
-        return request.priority == "routine" and cutoff_s is not None and request.due_s < cutoff_s
+        limits_s = self.limits_s.get(request.delivery_site)
+        return request.priority == "routine" and limits_s is not None and request.due_s < min(limits_s)
 
     def pickup(self, name: str) -> dict[str, Any]:
         request = self.requests.get(name)

@@ -6,7 +6,7 @@ now is ``@<username>``. The plan that comes back is read with the same names (``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,20 +16,17 @@ from sqlalchemy.orm import Session
 from logistics.domain.access import subtree
 from logistics.errors import Invalid
 from logistics.models import (
-    Box,
     Consignment,
-    ConsignmentLine,
     Courier,
     CourierPosition,
     Pickup,
     Plan,
     Site,
-    Specimen,
     Stop,
 )
 from logistics.models import catalogue as classes
 from logistics.models.network import TOWNSHIP
-from logistics.services import legs, network, timetable
+from logistics.services import legs, network, planning_limits
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
 from routing import Courier as Person
@@ -41,8 +38,6 @@ LEAD = timedelta(minutes=2)
 """From publishing to a courier's first move."""
 DOOR_S = 60
 HANDOVER_S = 60
-DEFAULT_RIDE = timedelta(hours=4)
-MISSED_GRACE = timedelta(hours=2)
 FRESH_POSITION = timedelta(minutes=30)
 COST_FIXED, COST_PER_KM, COST_PER_HOUR = 20.0, 0.8, 25.0
 ROADS = {"plain": (1.3, 40.0), "mixed": (1.4, 40.0), "hills": (1.5, 35.0)}  # detour factor, km/h
@@ -161,6 +156,7 @@ class _Builder:
         self.unplaceable: list[Unserved] = []
         self._sites: dict[str, Site] = {}
         self.parents = network.parents(session)
+        self.limits = planning_limits.Limits(session, day, now)
 
     def site(self, code: str) -> Site:
         if code not in self._sites:
@@ -254,12 +250,12 @@ class _Builder:
             missing = pickup.site_code if at is None else pickup.destination_code
             self.unplaceable.append(Unserved(name, "site_without_position", {"site_id": missing}))
             return None
-        boxes = self._boxes(pickup) if pickup.kind in ("ready", "urgent") else []
+        boxes = self.limits.boxes(pickup) if pickup.kind in ("ready", "urgent") else []
         ready, latest = pickup.ready_at, pickup.latest_at
         if boxes:
             ready = min(ready, max(box.sealed_at or ready for box in boxes))
-        if self.today and pickup.kind != "round" and latest < self.now + MISSED_GRACE / 2:
-            latest = self.now + MISSED_GRACE  # it waits all the same: late is better than never
+        if self.today and pickup.kind != "round" and latest < self.now + planning_limits.MISSED_GRACE / 2:
+            latest = self.now + planning_limits.MISSED_GRACE  # it waits all the same: late is better than never
         load = {
             name: slots
             for name, slots in (
@@ -276,61 +272,13 @@ class _Builder:
             load=load or {classes.COLD: 1},
             ready_s=self.clock.s(ready),
             latest_pickup_s=max(self.clock.s(ready), self.clock.s(latest)),
-            due_s=self.clock.s(self._due(pickup, boxes)),
-            max_ride_s=int(self._ride(pickup, boxes).total_seconds()),
+            due_s=self.clock.s(self.limits.due(pickup, boxes)),
+            max_ride_s=int(self.limits.ride(pickup, boxes).total_seconds()),
             pickup_service_s=self.site(pickup.site_code).service_min * 60,
             delivery_service_s=HANDOVER_S,
             priority=PRIORITY.get(pickup.priority, Priority.ROUTINE),
             skills=frozenset({self._area(pickup.site_code)}),
         )
-
-    def _boxes(self, pickup: Pickup) -> list[Consignment]:
-        query = select(Consignment).where(
-            Consignment.origin_code == pickup.site_code,
-            Consignment.destination_code == pickup.destination_code,
-            Consignment.state == "sealed",
-        )
-        return list(self.session.scalars(query))
-
-    def _due(self, pickup: Pickup, boxes: Iterable[Consignment]) -> datetime:
-        """The earliest of: what was asked for, the laboratory's cut-off, the first use-by, the trunk's departure.
-
-        An urgent call is not bound by the routine cut-off: the laboratory is told and stays.
-        """
-        limits = [self.clock.at(DAY_S - 1)]
-        if pickup.due_at is not None:
-            limits.append(pickup.due_at)
-        cutoff = self.cutoff(pickup.destination_code)
-        if pickup.priority == "routine" and cutoff is not None:
-            limits.append(cutoff)
-        numbers = [box.number for box in boxes]
-        if numbers:
-            limits += self._limits_of_tubes(numbers, pickup.destination_code)
-        return min(limits)
-
-    def _limits_of_tubes(self, numbers: list[str], destination: str) -> list[datetime]:
-        rows = self.session.execute(
-            select(Specimen.use_by_at, Specimen.destination_code)
-            .join(ConsignmentLine, ConsignmentLine.specimen_id == Specimen.id)
-            .where(ConsignmentLine.consignment_number.in_(numbers), ConsignmentLine.outcome == "expected")
-        ).all()
-        limits = [use_by for use_by, _ in rows if use_by is not None]
-        site = self.site(destination)
-        if site.parent_code and any(to != destination for _, to in rows):
-            limits.append(timetable.trunk_latest(self.day, site))
-        return limits
-
-    def cutoff(self, code: str) -> datetime | None:
-        minute = self.site(code).cutoff_min
-        return None if minute is None else at_minute(self.day, minute)
-
-    def _ride(self, pickup: Pickup, boxes: Iterable[Consignment]) -> timedelta:
-        limits = [timedelta(minutes=pickup.max_ride_min)] if pickup.max_ride_min else []
-        codes = [box.box_code for box in boxes]
-        if codes:
-            holds = self.session.scalars(select(Box.hold_h).where(Box.code.in_(codes)))
-            limits += [timedelta(hours=hold) for hold in holds]
-        return min([*limits, DEFAULT_RIDE])
 
     def aboard(self, courier: Courier) -> list[Request]:
         """What the courier carries now: fetched already, so only the delivery is left, and only he can make it."""
@@ -345,8 +293,8 @@ class _Builder:
             if start not in self.places or self.place(consignment.destination_code) is None:
                 continue
             limits = [self.clock.at(DAY_S - 1)]
-            limits += self._limits_of_tubes([consignment.number], consignment.destination_code)
-            due = max(min(limits), self.now + MISSED_GRACE)  # expired or not, it must be brought
+            limits += self.limits.of_tubes([consignment.number], consignment.destination_code)
+            due = max(min(limits), self.now + planning_limits.MISSED_GRACE)  # expired or not, it must be brought
             found.append(
                 Request(
                     id=f"A{consignment.number}",

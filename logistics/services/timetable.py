@@ -26,7 +26,7 @@ def ensure(session: Session, sites: Iterable[Site], *, day: str, by: str, now: d
     Townships get a round to their parent, county centres a trunk run to theirs. A site whose window has passed
     gets none: there is nobody to wait for any more.
     """
-    wanted = [site for site in sites if site.active and site.parent_code and site.lat is not None]
+    wanted = [site for site in sites if site.active and site.parent_code]
     known = {
         (site_code, kind)
         for site_code, kind in session.execute(select(Pickup.site_code, Pickup.kind).where(Pickup.day == day))

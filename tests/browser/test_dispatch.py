@@ -1,4 +1,4 @@
-"""The dispatcher in a real Chromium: order a plan, see it, stop it, publish it, watch the board, take an urgent call."""
+"""The dispatcher in a real Chromium: a plan ordered, looked at, stopped and published; the board; an urgent call."""
 
 from __future__ import annotations
 

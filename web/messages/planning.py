@@ -64,6 +64,7 @@ MESSAGES = {
     "unserved_other_promises": _l("%(courier)s could only take it by breaking promises to other sites."),
     "unserved_no_room_left": _l("Every courier is busy at that time; %(courier)s comes nearest."),
     "unserved_site_without_position": _l("Nobody entered where %(site)s lies."),
+    "unserved_no_skill_area": _l("%(courier)s does not drive in the area of %(site)s."),
     # what would be enough
     "remedy_extend_pickup_window": _l("Fits if %(site)s lets it be fetched until %(until)s (%(courier)s)."),
     "remedy_extend_receiving": _l("Fits if %(site)s receives until %(until)s (%(courier)s)."),
@@ -77,6 +78,7 @@ MESSAGES = {
         "Fits with %(slots)s more slots for %(temperature_class)s in the vehicle of %(courier)s."
     ),
     "remedy_grant_skill": _l("Fits if %(courier)s may do this: %(skills)s."),
+    "remedy_grant_skill_area": _l("Fits if %(courier)s may also drive in the area of %(site)s."),
     # about the plan as a whole
     "notice_travel_fallback": _l(
         "The road server did not answer: travel times are estimated from distances."
