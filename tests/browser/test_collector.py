@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from logistics.db import db
@@ -52,8 +52,15 @@ def sign_in(page: Page, address: str, username: str) -> None:
         page.click("#login-form [type=submit]")
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the tests of this file; each takes a context of its own."""
+    with live.chromium() as running:
+        yield running
+
+
 @pytest.fixture
-def ward(app: Flask) -> Iterator[tuple[str, Page]]:
+def ward(app: Flask, browser: Browser) -> Iterator[tuple[str, Page]]:
     """The small world on a server, and the nurse of TOWN signed in; nothing may fail in the page's scripts."""
     with app.app_context():
         f.world(db.session())
@@ -64,8 +71,8 @@ def ward(app: Flask) -> Iterator[tuple[str, Page]]:
         db.session.remove()
     with ExitStack() as stack:
         address = stack.enter_context(live.serving(app))
-        browser = stack.enter_context(live.chromium())
-        page = browser.new_page(viewport=live.DESK)
+        context = stack.enter_context(browser.new_context(viewport=live.DESK))
+        page = context.new_page()
         failures: list[str] = []
         page.on("pageerror", lambda error: failures.append(str(error)))
         sign_in(page, address, "nurse")

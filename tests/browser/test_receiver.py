@@ -24,8 +24,15 @@ SEAL = numbers.issue(numbers.Kind.SEAL, 77)
 TUBES = ("2611220047", "2611220048", "2611220049", "2611220050")
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the tests of this file; each takes a context of its own."""
+    with live.chromium() as running:
+        yield running
+
+
 @pytest.fixture
-def desk(app: Flask) -> Iterator[tuple[str, Browser, Page]]:
+def desk(app: Flask, browser: Browser) -> Iterator[tuple[str, Browser, Page]]:
     """A box with four tubes under way to COUNTY, and its receiver signed in at the desk."""
     with app.app_context():
         session = db.session()
@@ -42,8 +49,8 @@ def desk(app: Flask) -> Iterator[tuple[str, Browser, Page]]:
         db.session.remove()
     with ExitStack() as stack:
         address = stack.enter_context(live.serving(app))
-        browser = stack.enter_context(live.chromium())
-        page = browser.new_page(viewport=live.DESK)
+        context = stack.enter_context(browser.new_context(viewport=live.DESK))
+        page = context.new_page()
         failures: list[str] = []
         page.on("pageerror", lambda error: failures.append(str(error)))
         sign_in(page, address, "receiver")
