@@ -118,8 +118,10 @@ def specimen(session: Session, scope: Scope, username: str, specimen_id: int) ->
     return found
 
 
-def boxes(session: Session, scope: Scope, *, site: str | None = None) -> list[Box]:
+def boxes(session: Session, scope: Scope, *, site: str | None = None, home: str | None = None) -> list[Box]:
     query = select(Box).where(Box.active, within(scope, Box.home_code, Box.location_code))
     if site:
         query = query.where(Box.location_code == site)
+    if home:
+        query = query.where(Box.home_code == home)
     return list(session.scalars(query.order_by(Box.code)))

@@ -55,8 +55,10 @@ def _tell(
             if not fact.box_open:
                 alerts.end_alert(session, key, now=now, params={"withdrawn": True})
             continue
+        # Over: the box is in its band again, or the tubes have been taken out of it.
+        over = not fact.box_open or consignment.closed_at is not None
         known = session.scalars(select(Alert).where(Alert.incident_key == key)).first()
-        if not fact.box_open and known is not None and set(tubes) <= set(known.specimen_ids):
+        if over and known is not None and set(tubes) <= set(known.specimen_ids):
             alerts.end_alert(session, key, now=now, params=fact.params())
             continue
         raised = alerts.raise_alert(
@@ -73,7 +75,7 @@ def _tell(
             occurred_at=fact.start,
             now=now,
         )
-        if not fact.box_open:  # learned late, already over: told once, and ended
+        if over:  # learned late, already over: told once, and ended
             alerts.end_alert(session, key, now=now, params=fact.params())
     return raised
 

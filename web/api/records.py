@@ -71,8 +71,8 @@ def specimen(specimen_id: int) -> Response:
 @blueprint.get("/boxes")
 @access("any")
 def boxes() -> Response:
-    """Query: site (where the box stands)."""
-    found = records.boxes(db.session(), scope(), site=request.args.get("site"))
+    """Query: site (where the box stands), home (where it belongs)."""
+    found = records.boxes(db.session(), scope(), site=request.args.get("site"), home=request.args.get("home"))
     return jsonify({"boxes": [box_json(one) for one in found]})
 
 

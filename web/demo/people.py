@@ -144,10 +144,10 @@ def hash_number(text: str) -> int:
 
 
 def _boxes(session: Session) -> None:
-    """A cold and an ambient box for every township, more for the trunk runs of the centres."""
+    """Two cold boxes and an ambient one for every township, more for the trunk runs of the centres."""
     serial = 0
     for site in session.scalars(select(Site).order_by(Site.code)):
-        classes = (COLD, AMBIENT) if site.tier == TOWNSHIP else (COLD, COLD, AMBIENT, AMBIENT, FROZEN)
+        classes = (COLD, COLD, AMBIENT) if site.tier == TOWNSHIP else (COLD, COLD, AMBIENT, AMBIENT, FROZEN)
         for temp_class in classes:
             serial += 1
             session.add(

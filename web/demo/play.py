@@ -106,7 +106,8 @@ def actors(stage: Stage, counties: Collection[str] | None = None) -> list[tuple[
             everybody.append(("lab-city", Receiver(stage, "lab-city", code).turns()))
             couriers = [f"courier-city-{n}" for n in range(1, people.TRUNK_COURIERS + 1)]
         else:
-            everybody.append((f"lab-{short}", Receiver(stage, f"lab-{short}", code).turns()))
+            desk = Receiver(stage, f"lab-{short}", code)
+            everybody += [(f"lab-{short}", desk.turns()), (f"lab-{short} forward", desk.forwarding())]
             couriers = [f"courier-{short}-{n}" for n in range(1, people.COURIERS_PER_COUNTY + 1)]
             if short != COUNTY:  # at Chibi the alerts are left to whoever plays the manager
                 everybody.append((f"manager-{short}", Manager(stage, f"manager-{short}").turns()))

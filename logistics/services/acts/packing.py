@@ -76,8 +76,7 @@ def _open_consignment(desk: Desk, box: Box, specimen: Specimen, site: str) -> Co
 
 
 def _new_consignment(desk: Desk, box: Box, site: str, destination: str) -> Consignment:
-    if box.location_code not in {None, site}:
-        raise Conflict("box_elsewhere", field="box", box=box.code, site=box.location_code)
+    # An empty box that is scanned here is here, whatever the record last knew of it.
     day = local_day(desk.act.occurred_at)
     number = numbers.issue(numbers.Kind.CONSIGNMENT, next_number(desk.session, f"consignment:{day}"), day)
     consignment = Consignment(

@@ -16,6 +16,7 @@ from web.demo.stage import Stage, Turns, insist
 
 LOOK_AGAIN = timedelta(minutes=4)
 FIX_EVERY = timedelta(minutes=2)
+LOOK_AFTER_FIXES = 3
 PATIENCE = timedelta(minutes=14)
 UNLOAD_PATIENCE = timedelta(minutes=40)
 Stop = Mapping[str, Any]
@@ -36,12 +37,16 @@ class Courier:
         while clock.now() < self.stage.ends - timedelta(minutes=20):
             stop = self._next_stop()
             if stop is None:
+                yield from self._bring_in_what_is_left(luck)
                 yield clock.now() + LOOK_AGAIN
                 continue
             if self.username == self.stage.incidents.late_courier and visited == 2:
                 yield clock.now() + self.stage.incidents.late_by
                 stop = self._next_stop() or stop
-            yield from self._drive(stop, luck)
+            yield from self._drive(stop["site"], stop, luck)
+            now_next = self._next_stop()
+            if now_next is not None and now_next["site"] != stop["site"]:
+                continue  # the plan was changed on the way
             yield from self._visit(stop, luck)
             visited += 1
         self._post("/api/v1/courier/duty", {"on": False})
@@ -60,17 +65,36 @@ class Courier:
         left = [stop for stop in document["stops"] if stop["state"] == "planned" and stop["kind"] != "start"]
         return left[0] if left else None
 
-    def _drive(self, stop: Stop, luck: random.Random) -> Turns:
-        """Leave so as to arrive about when planned; report the way."""
-        arrive = datetime.fromisoformat(stop["arrive_at"]) + timedelta(minutes=luck.gauss(0.0, 3.0))
-        target = self.stage.sites[stop["site"]]
+    def _bring_in_what_is_left(self, luck: random.Random) -> Turns:
+        """A plan that changed under way may leave a box aboard without a stop for it: it is brought in all the same."""
+        aboard = [load for load in self._today()["consignments"] if load["holder"] == self.username]
+        if not aboard:
+            return
+        site = aboard[0]["destination"]
+        yield from self._drive(site, None, luck)
+        api = self.stage.api(self.username)
+        api.act(act("arrive", clock.now(), {}, {}, **self._where(site)))
+        yield from self._bring_in(site)
+        api.act(act("depart", clock.now(), {}, {}, **self._where(site)))
+
+    def _drive(self, site: str, stop: Stop | None, luck: random.Random) -> Turns:
+        """Leave so as to arrive about when planned; report the way, and look now and then whether the plan changed."""
+        planned = datetime.fromisoformat(stop["arrive_at"]) if stop else clock.now()
+        arrive = planned + timedelta(minutes=luck.gauss(0.0, 3.0))
+        target = self.stage.sites[site]
         start = self.stage.positions.get(self.username) or self._home()
         travel = self._travel_time(start, target)
         if arrive - travel > clock.now():
             yield arrive - travel
         left_at = clock.now()
+        fixes = 0
         while (done := (clock.now() - left_at) / travel) < 1.0:
             self._report(start, target, done)
+            fixes += 1
+            if stop is not None and fixes % LOOK_AFTER_FIXES == 0:
+                now_next = self._next_stop()
+                if now_next is not None and now_next["site"] != site:
+                    return
             yield min(clock.now() + FIX_EVERY, left_at + travel)
         self._report(start, target, 1.0)
 

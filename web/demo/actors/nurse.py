@@ -42,7 +42,7 @@ class Nurse:
         luck = script.chance(self.stage.day, self.username)
         api = self.stage.api(self.username)
         yield local(self.stage.day, time(7, 50)) + timedelta(minutes=luck.uniform(0, 20))
-        for box in api.get("/api/v1/boxes", site=self.site)["boxes"]:
+        for box in api.get("/api/v1/boxes", home=self.site)["boxes"]:
             if not box["consignment"]:
                 self.boxes.setdefault(box["temp_class"], box["code"])
         self._register(luck)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from web.demo.script import local
 from web.demo.stage import Stage, Turns, insist
 
 LOOK_EVERY = timedelta(minutes=4)
-FORWARD_AT = (time(13, 20),)  # before the trunk run; what comes later waits for tomorrow's
+FORWARD_AT = time(13, 10)
 CITY = "H421200"
 REJECTS = ("CLOTTED", "HAEMOLYSED", "QNS")
 REJECT_SHARE = 0.012
@@ -28,23 +28,23 @@ class Receiver:
     stage: Stage
     username: str
     site: str
-    onward: list[str] = field(default_factory=list)  # accessions that go on to the city
     missing: str | None = None
 
     def turns(self) -> Turns:
         luck = script.chance(self.stage.day, self.username)
         yield local(self.stage.day, time(8, 0)) + timedelta(minutes=luck.uniform(0, 5))
-        forwards = [local(self.stage.day, at) for at in FORWARD_AT] if self.site != CITY else []
         found_at = local(self.stage.day, self.stage.incidents.found_at)
         while clock.now() < self.stage.ends - timedelta(minutes=10):
             for arrived in self._arrived():
                 yield from self._receive(arrived, luck)
-            if forwards and clock.now() >= forwards[0]:
-                forwards.pop(0)
-                self._forward(luck)
             if self.missing and clock.now() >= found_at:
                 self._found()
             yield clock.now() + LOOK_EVERY
+
+    def forwarding(self) -> Turns:
+        """The colleague who packs what only the city tests, in time for the trunk run; the rest waits a day."""
+        yield local(self.stage.day, FORWARD_AT)
+        self._forward(script.chance(self.stage.day, f"{self.username} forward"))
 
     def _arrived(self) -> list[dict[str, Any]]:
         api = self.stage.api(self.username)
@@ -96,7 +96,6 @@ class Receiver:
         if origin == incidents.rejected_tube_site and present:
             bad.add(present[0]["accession"])
         acts += [self._decision(tube, tube["accession"] in bad, luck) for tube in present if self._decides(tube, bad)]
-        self.onward += [t["accession"] for t in present if t["destination"] != self.site and t["accession"] not in bad]
         api.acts(acts)
 
     def _decides(self, tube: Mapping[str, Any], bad: set[str]) -> bool:
@@ -116,8 +115,8 @@ class Receiver:
         if not going:
             return
         free: dict[str, str] = {}
-        for box in api.get("/api/v1/boxes", site=self.site)["boxes"]:
-            if not box["consignment"] and box["home"] == self.site:
+        for box in api.get("/api/v1/boxes", home=self.site)["boxes"]:
+            if not box["consignment"]:
                 free.setdefault(box["temp_class"], box["code"])
         acts = [
             act("pack", clock.now(), {"specimen": tube["accession"], "box": free[tube["temp_class"]]}, site=self.site)
