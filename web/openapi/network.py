@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 
-from web.openapi.parts import LIMIT, STATES, Operation, array, listed, media, path_param, query_param, ref
+from web.openapi.parts import (
+    BOOL,
+    LIMIT,
+    STATES,
+    Operation,
+    array,
+    instant,
+    listed,
+    media,
+    number,
+    obj,
+    path_param,
+    query_param,
+    ref,
+    text,
+)
 from web.openapi.schemas import SCHEMAS
 
 _WITH_TUBES = {
@@ -61,6 +76,32 @@ PATHS = {
             _l("A specimen"),
             params=(path_param("specimen_id", kind="integer"),),
             answer=media(ref("Specimen")),
+        )
+    },
+    "/api/v1/specimens/{specimen_id}/journey": {
+        "get": Operation(
+            "getJourney",
+            "records",
+            _l(
+                "The journey of a specimen: sentence, events, gaps in custody, tests with rules, state of the hash chain"
+            ),
+            params=(path_param("specimen_id", kind="integer"),),
+            answer=media(
+                obj(
+                    {
+                        "specimen": ref("Specimen"),
+                        "sentence": text(),
+                        "whole": BOOL,
+                        "breaks": array(obj({}, loose=True)),
+                        "events": array(obj({}, loose=True)),
+                        "gaps": array(obj({}, loose=True)),
+                        "tests": array(obj({}, loose=True)),
+                        "used_share": number("number", null=True),
+                        "verdict": text(),
+                        "use_by": instant(null=True),
+                    }
+                )
+            ),
         )
     },
     "/api/v1/boxes": {

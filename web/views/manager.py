@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
@@ -225,8 +226,6 @@ def sign(excursion_id: int) -> tuple[Response, int] | Response:
 
 
 def _uuid(text: str) -> str:
-    from uuid import UUID
-
     return str(UUID(text))
 
 
