@@ -47,9 +47,11 @@ function drawStop(row, stop, siteName, x, middle, colour) {
   if (start - arrive > 120000) {
     row.append(titled(shape("rect", { x: x(arrive), y: middle - 6, width: x(start) - x(arrive), height: 12, class: "gantt-wait", fill: "url(#gantt-hatch)" }), [_("waiting"), siteName].join(": ")));
   }
-  const width = Math.max(5, x(depart) - x(start));
-  row.append(titled(shape("rect", { x: x(start), y: middle - 11, width, height: 22, rx: 4, fill: colour }), words));
-  if (stop.kind !== "pickup") row.append(shape("rect", { x: x(start) + width / 2 - 2, y: middle - 11, width: 4, height: 22, class: "gantt-lab" }));
+  const width = Math.max(8, x(depart) - x(start));
+  const hollow = stop.kind === "delivery"; // unloading is a hollow block, loading a solid one, both a split one
+  const block = { x: x(start), y: middle - 11, width, height: 22, rx: 4, stroke: colour, "stroke-width": hollow ? 3 : 1 };
+  row.append(titled(shape("rect", { ...block, ...(hollow ? { class: "gantt-hollow" } : { fill: colour }) }), words));
+  if (stop.kind === "both") row.append(shape("rect", { x: x(start) + width / 2 - 2, y: middle - 10, width: 4, height: 20, class: "gantt-lab" }));
   if (stop.window_from_at) {
     const left = Math.max(x(Date.parse(stop.window_from_at)), LABEL);
     const right = x(Date.parse(stop.window_to_at));
