@@ -33,6 +33,7 @@ from logistics.models import (
     User,
 )
 from telemetry import devices
+from telemetry.models import ExcursionRow
 from tests import factories
 from tests.factories import COUNTY, OTHER_COUNTY, OTHER_TOWN, PIN, START, TOWN
 
@@ -45,6 +46,8 @@ RECEIVER = frozenset({"receiver"})
 LABORATORY = frozenset({"receiver", "manager"})
 ADMINISTRATOR = frozenset({"administrator"})
 OVERSIGHT = frozenset({"administrator", "auditor"})
+JOURNEY = frozenset({"collector", "courier", "receiver", "manager", "dispatcher", "auditor"})
+SEARCHERS = JOURNEY - COURIER
 PLAN_READERS = frozenset({"dispatcher", "manager", "administrator", "auditor"})
 
 OURS: Mapping[str, str] = {
@@ -147,6 +150,10 @@ def _act(w: World) -> dict[str, Any]:
     return {"json": {"acts": [act]}}
 
 
+def _week(_world: World) -> dict[str, Any]:
+    return {"query_string": {"from": "2026-03-03", "to": "2026-03-10"}}
+
+
 ACT_DONE = Listed(lambda w: '"status":"done"')
 
 ROWS: dict[tuple[str, str], Row] = {
@@ -235,6 +242,67 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "alerts.listing"): Row(PLAN_READERS, Listed(lambda w: f'"origin":"{TOWN}"')),
     ("POST", "alerts.acknowledge"): Row(frozenset({"manager", "dispatcher"}), HIDDEN, lambda w: {"alert_id": w.alert},
                                         _json(lambda w: {"word": "seen"})),
+    # administration: administrators change, auditors read
+    ("GET", "admin.overview"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.sites"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.new_site"): Row(ADMINISTRATOR, NETWORK),
+    ("GET", "admin.users"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.new_user"): Row(ADMINISTRATOR, NETWORK),
+    ("GET", "admin.boxes"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.new_box"): Row(ADMINISTRATOR, NETWORK),
+    ("GET", "admin.tests"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.reasons"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.channels"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.new_channel"): Row(ADMINISTRATOR, NETWORK),
+    ("GET", "admin.audit_log"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.audit_csv"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.site"): Row(OVERSIGHT, NETWORK, lambda w: {"code": TOWN}),
+    ("GET", "admin.user"): Row(OVERSIGHT, NETWORK, lambda w: {"user_id": w.user}),
+    ("GET", "admin.box"): Row(OVERSIGHT, NETWORK, lambda w: {"code": w.box}),
+    ("GET", "admin.test"): Row(OVERSIGHT, NETWORK, lambda w: {"code": "CBC"}),
+    ("GET", "admin.channel"): Row(OVERSIGHT, NETWORK, lambda w: {"channel_id": w.channel}),
+    ("GET", "admin.import_file"): Row(ADMINISTRATOR, NETWORK, lambda w: {"kind": "sites"}),
+    ("POST", "admin.add_site"): Row(ADMINISTRATOR, NETWORK),
+    ("POST", "admin.change_site"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": TOWN}),
+    ("POST", "admin.add_user"): Row(ADMINISTRATOR, NETWORK),
+    ("POST", "admin.change_user"): Row(ADMINISTRATOR, NETWORK, lambda w: {"user_id": w.user}),
+    ("POST", "admin.reset_password"): Row(ADMINISTRATOR, NETWORK, lambda w: {"user_id": w.user}),
+    ("POST", "admin.reset_pin"): Row(ADMINISTRATOR, NETWORK, lambda w: {"user_id": w.user}),
+    ("POST", "admin.switch_user"): Row(ADMINISTRATOR, NETWORK, lambda w: {"user_id": w.user}),
+    ("POST", "admin.add_box"): Row(ADMINISTRATOR, NETWORK),
+    ("POST", "admin.change_box"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.box}),
+    ("POST", "admin.add_device"): Row(ADMINISTRATOR, NETWORK),
+    ("POST", "admin.bind_device"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.device}),
+    ("POST", "admin.change_test"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC"}),
+    ("POST", "admin.override_rule"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC"}),
+    ("POST", "admin.withdraw_rule"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC", "rule_id": w.rule}),
+    ("POST", "admin.add_reason"): Row(ADMINISTRATOR, NETWORK),
+    ("POST", "admin.switch_reason"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "TUBE_MISSING"}),
+    ("POST", "admin.add_channel"): Row(ADMINISTRATOR, NETWORK),
+    ("POST", "admin.change_channel"): Row(ADMINISTRATOR, NETWORK, lambda w: {"channel_id": w.channel}),
+    ("POST", "admin.read_import"): Row(ADMINISTRATOR, NETWORK, lambda w: {"kind": "sites"}),
+    ("POST", "admin.try_channel"): Row(ADMINISTRATOR, NETWORK, lambda w: {"channel_id": w.extra["unusable"]}),
+    # journey and search
+    ("GET", "journey.specimen"): Row(JOURNEY, HIDDEN, lambda w: {"specimen_id": w.specimen}),
+    ("GET", "journey.journey_json"): Row(JOURNEY, HIDDEN, lambda w: {"specimen_id": w.specimen}),
+    ("GET", "journey.by_code"): Row(
+        JOURNEY, Listed(lambda w: w.consignment),
+        sent=lambda w: {"query_string": {"code": w.accession}, "follow_redirects": True}),
+    ("POST", "journey.patient"): Row(COLLECTOR | LABORATORY, HIDDEN, lambda w: {"specimen_id": w.specimen}),
+    ("GET", "search.specimens"): Row(SEARCHERS, Listed(lambda w: w.accession), sent=_week),
+    ("GET", "search.export"): Row(SEARCHERS, Listed(lambda w: w.accession), sent=_week),
+    # the laboratory manager
+    ("GET", "manager.inbox"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
+    ("GET", "manager.inbox_rows"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
+    ("GET", "manager.alert"): Row(PLAN_READERS, HIDDEN, lambda w: {"alert_id": w.alert}),
+    ("GET", "manager.dashboard"): Row(frozenset({"manager", "auditor", "administrator"}), OWN),
+    ("GET", "manager.excursions"): Row(
+        frozenset({"manager", "auditor"}), Listed(lambda w: f"/manager/excursions/{w.extra['excursion']}")),
+    ("GET", "manager.excursion"): Row(
+        frozenset({"manager", "auditor"}), HIDDEN, lambda w: {"excursion_id": w.extra["excursion"]}),
+    ("POST", "manager.sign"): Row(
+        frozenset({"manager"}), HIDDEN, lambda w: {"excursion_id": w.extra["excursion"]},
+        _json(lambda w: {"comment": "seen", "tubes": []})),
 }  # fmt: skip
 
 
@@ -259,6 +327,9 @@ def build(session: Session) -> World:
     devices.bind(session, "LG-OURS", "BX-A", at=START, now=START)
     devices.register(session, "LG-THEIRS", now=START)
     devices.bind(session, "LG-THEIRS", "BX-O", at=START, now=START)
+    excursion = _excursion("BX-C", "LG-OURS")
+    unusable = Channel(name="unusable", kind="mail", site_code=COUNTY, config={}, kinds=[])
+    session.add_all([excursion, unusable])
     token = ApiToken(user_id=1, name="probe", secret_sha256="0" * 64, created_at=START)
     session.add(token)
     session.commit()
@@ -276,7 +347,13 @@ def build(session: Session) -> World:
         rule=rule,
         user=session.scalars(select(User.id).where(User.username == "nurse")).one(),
         device="LG-OURS",
-        extra={"carried": carried, "waiting": waiting, "waiting_id": waiting_id},
+        extra={
+            "carried": carried,
+            "waiting": waiting,
+            "waiting_id": waiting_id,
+            "excursion": excursion.id,
+            "unusable": unusable.id,
+        },
     )
 
 
@@ -326,3 +403,14 @@ def _offices(session: Session, lab: str, town: str) -> tuple[int, int, int, int,
     session.add_all([plan, pickup, alert, channel, rule])
     session.commit()
     return plan.id, pickup.id, alert.id, channel.id, rule.id
+
+
+def _excursion(box: str, device: str) -> ExcursionRow:
+    """A warm quarter of an hour that has ended."""
+    end = START + timedelta(minutes=20)
+    return ExcursionRow(
+        box_code=box, device_code=device, probe=1, rule_code="warm", kind="consecutive", side="upper", limit_c=8.0,
+        profile={}, start_at=START, triggered_at=end, last_at=end, end_at=end, ended_by="cleared", state="ended",
+        min_c=8.5, max_c=11.0, mean_c=9.5, minutes=20.0, area_c_min=30.0, reading_count=5, recorded_at=end,
+        updated_at=end,
+    )  # fmt: skip

@@ -118,7 +118,7 @@ def test_roles(app: Flask, login: Login, world: World, key: Key) -> None:
         answer = call(app, as_user(app, login, OURS[role]), key, world)
         assert answer.status_code == 403, f"{role}: {answer.status}"
         assert "role_not_allowed" in body(answer)
-    anonymous = call(app, Client(app, app.response_class), key, world)
+    anonymous = call(app, Client(app, app.response_class), key, world, follow_redirects=False)
     if anonymous.status_code == 302:
         assert anonymous.headers["Location"].startswith("/login")
         assert key[0] == "GET"
