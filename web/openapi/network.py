@@ -82,9 +82,7 @@ PATHS = {
         "get": Operation(
             "getJourney",
             "records",
-            _l(
-                "The journey of a specimen: sentence, events, gaps in custody, tests with rules, state of the hash chain"
-            ),
+            _l("The journey of a specimen: events, gaps in custody, tests with their rules, the hash chain"),
             params=(path_param("specimen_id", kind="integer"),),
             answer=media(
                 obj(

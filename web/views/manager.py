@@ -201,14 +201,10 @@ class AssessmentIn(msgspec.Struct, forbid_unknown_fields=True):
 @access("manager")
 def sign(excursion_id: int) -> tuple[Response, int] | Response:
     """Sign dispositions of tubes that were in the box; each is answered. Body: AssessmentIn."""
-    try:
-        body = msgspec.json.decode(request.get_data(), type=AssessmentIn)
-        signings = [Signing(_uuid(t.id), t.specimen_id, t.disposition, t.reason) for t in body.tubes]
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise Invalid("act_malformed", field="tubes", detail=str(error)) from None
     now = clock.now()
     with transaction() as session:
         one = episodes.one(session, scope(), excursion_id, now=now)
+        body, signings = _read_assessment()
         inside = {tube.id: tube for tubes in episodes.exposed(session, one, scope()).values() for tube in tubes}
         for signing in signings:
             if signing.specimen_id not in inside:
@@ -223,6 +219,14 @@ def sign(excursion_id: int) -> tuple[Response, int] | Response:
             keys = [alert.incident_key for alert in one.alerts]
             assessment.close_alerts(session, keys, username=user.username, comment=comment, scope=scope(), now=now)
         return jsonify({"answers": [_answer(signing, answer) for signing, answer in answers]})
+
+
+def _read_assessment() -> tuple[AssessmentIn, list[Signing]]:
+    try:
+        body = msgspec.json.decode(request.get_data(), type=AssessmentIn)
+        return body, [Signing(_uuid(t.id), t.specimen_id, t.disposition, t.reason) for t in body.tubes]
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Invalid("act_malformed", field="tubes", detail=str(error)) from None
 
 
 def _uuid(text: str) -> str:
