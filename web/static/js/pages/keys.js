@@ -5,7 +5,7 @@
  *   startKeys({KeyG: () => …, Digit1: () => …});   nothing happens while a field or a dialog has the focus
  *   startKeys({…}, {target: dialog, inDialog: true});   keys of a dialog
  */
-const ALONE_MS = 110;
+const ALONE_MS = 140;
 
 export function startKeys(commands, { target = window, active = () => true, inDialog = false } = {}) {
   let timer = null;
@@ -21,7 +21,8 @@ export function startKeys(commands, { target = window, active = () => true, inDi
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || burst || busy() || !active()) return;
     const code = event.code.replace("Numpad", "Digit");
     const run = commands[code];
-    if (run) timer = setTimeout(run, ALONE_MS);
+    // Keys that waited while the page was busy come first: one more turn, and any of them cancels this one.
+    if (run) timer = setTimeout(() => { timer = setTimeout(run, 20); }, ALONE_MS);
   };
   target.addEventListener("keydown", listen);
   return () => {

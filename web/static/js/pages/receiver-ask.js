@@ -6,12 +6,12 @@ import { startKeys } from "./keys.js";
 import { doubt } from "./receiver-view.js";
 
 /** Ask for a coded reason: keys 1 to 9, a touch, or a scanned command. */
-export function askReason(kind, tube, reasons, first = null) {
+export function askReason(kind, tube, reasons) {
   const dialog = document.getElementById("reason-dialog");
   const form = document.getElementById("reason-form");
   dialog.querySelector("h2").textContent = kind === "reject" ? _("Reject, because …") : _("Accept with concession, although …");
   fill(dialog.querySelector("[data-reason-text]"), h("code", { class: "strong" }, tube.accession), " ", tube.tests.join(_(", ")));
-  const button = (reason) => h("button", { class: "btn reason", type: "submit", value: reason.code, dataset: { key: reason.key || "" } }, reason.key ? h("kbd", {}, String(reason.key)) : null, h("span", {}, reason.name));
+  const button = (reason) => h("button", { class: "btn reason", type: "submit", value: reason.code }, reason.key ? h("kbd", {}, String(reason.key)) : null, h("span", {}, reason.name));
   fill(dialog.querySelector("[data-reason-grid]"), reasons.map(button));
   form.reset();
   dialog.returnValue = "";
@@ -23,7 +23,7 @@ export function askReason(kind, tube, reasons, first = null) {
       resolve(dialog.returnValue ? { reason: dialog.returnValue, note: form.elements.note.value } : null);
     }, { once: true });
     dialog.showModal();
-    (first && dialog.querySelector(`[data-key="${first}"]`) || dialog.querySelector("[data-reason-text]")).focus();
+    dialog.querySelector("[data-reason-text]").focus();
   });
 }
 

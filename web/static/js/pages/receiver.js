@@ -250,7 +250,7 @@ async function decide(kind, given = null) {
   const tube = decidable();
   if (!tube) return;
   if (kind === "concession" && tube.on_hold) return void hint(_("On hold: it may not be accepted before a manager has decided."));
-  const chosen = given && given.reason ? given : await askReason(kind, tube, reasons, given && given.key);
+  const chosen = given && given.reason ? given : await askReason(kind, tube, reasons);
   if (!chosen) return;
   const type = kind === "reject" ? "reject" : "accept";
   const answer = await work(() => act(type, { subject: { specimen: tube.accession, specimen_id: tube.id }, site, payload: { reason: chosen.reason, note: chosen.note || "", ...(kind === "reject" && tube.condition ? { condition: tube.condition } : {}) } }));
@@ -353,7 +353,6 @@ function wire() {
   part("handover-form").addEventListener("submit", (event) => submitHandover(event).catch(toastError));
   const letters = { KeyG: "good", KeyD: "damaged", KeyL: "leaked", KeyR: "reject", KeyC: "concession", KeyT: "tick", KeyA: "accept", KeyM: "missing", KeyF: "finish", KeyU: "unexpected" };
   const keys = Object.fromEntries(Object.entries(letters).map(([code, name]) => [code, () => run(name)]));
-  for (const reason of reasons.filter((one) => one.key)) keys[`Digit${reason.key}`] = () => decide("reject", { key: reason.key }).catch(toastError);
   startKeys(keys, { active: receiving });
   startKeys({ ArrowDown: () => move(1), ArrowUp: () => move(-1) }, { active: () => Boolean(box()) });
 }
