@@ -22,13 +22,9 @@ MESSAGES = {
     ),
     "pickup_unknown": _l("This pickup does not exist, or it belongs to another site."),
     "pickup_not_open": _l("This pickup has been planned or fetched already."),
-    "pickup_not_plannable": _l(
-        "This pickup cannot be planned: its site has no position, or another plan has it."
-    ),
+    "pickup_not_plannable": _l("This pickup cannot be planned: its site has no position, or another plan has it."),
     "offer_gone": _l("It does not fit with this courier any more. Ask for new offers."),
-    "no_offer": _l(
-        "No courier can take this call in time beside what is promised. Plan again or call somebody in."
-    ),
+    "no_offer": _l("No courier can take this call in time beside what is promised. Plan again or call somebody in."),
     "job_given_up": _l("The job ended its worker several times and was given up. Tell the administrator."),
     # why something is left out (code of the planner)
     "unserved_pickup_window_too_early": _l(
@@ -53,9 +49,7 @@ MESSAGES = {
     "unserved_duration_too_long": _l(
         "%(courier)s would be on the road %(duration)s min; %(max_duration)s min are allowed."
     ),
-    "unserved_limits_together": _l(
-        "Each limit could be kept with %(courier)s, but not all of them together."
-    ),
+    "unserved_limits_together": _l("Each limit could be kept with %(courier)s, but not all of them together."),
     "unserved_no_skill": _l("No courier has what this pickup asks for: %(skills)s."),
     "unserved_capacity_exceeded": _l(
         "It needs %(needed_slots)s slots for %(temperature_class)s; the vehicle of %(courier)s has %(available_slots)s."
@@ -80,13 +74,9 @@ MESSAGES = {
     "remedy_grant_skill": _l("Fits if %(courier)s may do this: %(skills)s."),
     "remedy_grant_skill_area": _l("Fits if %(courier)s may also drive in the area of %(site)s."),
     # about the plan as a whole
-    "notice_travel_fallback": _l(
-        "The road server did not answer: travel times are estimated from distances."
-    ),
+    "notice_travel_fallback": _l("The road server did not answer: travel times are estimated from distances."),
     "notice_stopped_early": _l("Stopped after %(elapsed)s s; this is the best plan found until then."),
-    "notice_explanations_cut_short": _l(
-        "%(requests)s reasons are short, because looking into them took too long."
-    ),
+    "notice_explanations_cut_short": _l("%(requests)s reasons are short, because looking into them took too long."),
     "notice_other_plans": _l(
         "Left to other published plans of the day: %(pickups)s pickups and %(couriers)s couriers."
     ),
