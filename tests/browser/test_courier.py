@@ -381,13 +381,8 @@ def test_page_weight(make_phone: Callable[..., Phone]) -> None:
     """Everything loaded until the stops are on the screen and can be worked with, before the parts for scanning, is at
     most 60 KB gzipped (in Chinese: with its words)."""
     phone = make_phone()
-    context = phone.context
-    context.clear_cookies()
-    fresh = Phone(context, phone.address)
-    fresh.sign_in()
-    fresh.page.goto(f"{phone.address}/courier?lang=zh_CN")
-    fresh.ready()
-    names = fresh.page.evaluate(
+    phone.open("?lang=zh_CN")
+    names = phone.page.evaluate(
         """() => {
           const [ready] = performance.getEntriesByName('courier-ready');
           const before = performance.getEntriesByType('resource').filter((one) => one.startTime < ready.startTime);
@@ -395,7 +390,7 @@ def test_page_weight(make_phone: Callable[..., Phone]) -> None:
         }"""
     )
     assert any(name.endswith("/courier-today.js") for name in names)
-    weights = {url: len(gzip.compress(fresh.context.request.get(url).body(), 6)) for url in names if "/api/" not in url}
+    weights = {url: len(gzip.compress(phone.context.request.get(url).body(), 6)) for url in names if "/api/" not in url}
     total = sum(weights.values())
     listing = "\n".join(
         f"{weights[url]:7d} {url.removeprefix(phone.address)}" for url in sorted(weights, key=weights.__getitem__)
@@ -444,6 +439,8 @@ def test_no_plan_and_a_changed_plan(
     phone = make_phone()
     page = phone.page
     eventually(page, lambda: look(lambda s: s.get(Stop, loaded.stops[0]).seen_at) is not None, "the plan was not seen")
+    known = "import('/static/js/pages/courier-store.js').then((store) => store.kept('plan')).then(Boolean)"
+    eventually(page, lambda: page.evaluate(known) is True, "the phone did not remember the plan")
     with app.app_context():
         session = db.session()
         plan = session.scalars(select(Plan)).one()

@@ -5,7 +5,7 @@
 
 const ms = (at) => (at ? Date.parse(at) : NaN);
 
-/** The day with acts on top: [{act, waiting}] in the order they were done. */
+/** The day with acts on top: [{act, waiting, told}] in the order they were done; told: its boxes are in the day already. */
 export function assemble(today, acts, order = null) {
   const day = {
     ...today,
@@ -20,13 +20,13 @@ export function assemble(today, acts, order = null) {
   return day;
 }
 
-function apply(day, { act, waiting }) {
+function apply(day, { act, waiting, told }) {
   const stop = day.stops.find((one) => one.id === (act.subject || {}).stop);
   const at = new Date(act.occurred_at).toISOString();
   if (act.type === "arrive") {
     if (stop && stop.state === "planned") Object.assign(stop, { state: "arrived", actual_arrive_at: at, waiting });
     if (!stop) day.places[act.site] = { state: "arrived", at, waiting };
-    for (const load of day.loads) {
+    for (const load of told ? [] : day.loads) {
       if (load.holder === day.username && load.destination === act.site && load.state === "in_transit") Object.assign(load, { state: "arrived", location: act.site });
     }
   } else if (act.type === "depart") {

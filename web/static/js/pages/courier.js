@@ -8,12 +8,12 @@ import { stamp } from "../clock.js";
 import { icon, h, fill, meta } from "../dom.js";
 import { _, ready } from "../i18n.js";
 import { outbox, refusals, waiting } from "../outbox.js";
-import { toast, toastError } from "../toast.js";
+import { toast } from "../toast.js";
 import { assemble, carried } from "./courier-model.js";
 import { paintToday } from "./courier-today.js";
 import * as store from "./courier-store.js";
 
-const REFRESH_MS = 30000;
+const REFRESH_MS = document.body.dataset.demo === undefined ? 30000 : 8000; // a simulated day runs faster
 const REPAINT_MS = 20000;
 const part = (id) => document.getElementById(id);
 
@@ -42,8 +42,10 @@ async function act(type, options) {
 async function local() {
   const rows = (await waiting()).map((row) => ({ act: row.act, waiting: true, seq: row.seq }));
   const since = app.today ? app.today.asked_at : 0;
-  const answered = (await store.settled()).filter((row) => row.at > since && ["done", "duplicate"].includes(row.answer.status));
-  return [...answered.map((row) => ({ act: row.act, waiting: false, seq: row.act.seq || 0 })), ...rows].sort((a, b) => a.seq - b.seq);
+  // The server's day knows arrivals at its stops only: those elsewhere are this phone's to remember.
+  const elsewhere = ({ type, subject, occurred_at: at }) => (type === "arrive" || type === "depart") && !subject.stop && app.today && at.slice(0, 10) === app.today.day;
+  const answered = (await store.settled()).filter((row) => ["done", "duplicate"].includes(row.answer.status) && (row.at > since || elsewhere(row.act)));
+  return [...answered.map((row) => ({ act: row.act, waiting: false, told: row.at <= since, seq: row.act.seq || 0 })), ...rows].sort((a, b) => a.seq - b.seq);
 }
 
 async function findProblems() {
@@ -78,7 +80,6 @@ async function reload() {
     if (told.plan && !told.plan.seen && document.visibilityState === "visible") api("/api/v1/courier/seen", { body: {} }).catch(() => undefined);
   } catch (error) {
     app.failed = error;
-    if (error.status === 401) toastError(error);
   }
   reloading = false;
   await refresh();
