@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from logistics.db import db
 from logistics.models import CustodyEvent, Order, Specimen
 from tests import factories
 from tests.factories import OTHER_TOWN, PASSWORD, TOWN
@@ -264,12 +265,16 @@ def test_body_too_large(nurse: FlaskClient) -> None:
     assert answer.get_json()["code"] == "too_large"
 
 
-def test_words_are_in_the_language_of_the_caller(nurse: FlaskClient) -> None:
+def test_words_are_in_the_language_of_the_caller(app: Flask, client: FlaskClient, login: Login) -> None:
     """The code is the same in every language, the sentence is not."""
-    chinese = nurse.post("/api/v1/acts?lang=zh_CN", data=b"{", content_type="application/json").get_json()
-    english = nurse.post("/api/v1/acts?lang=en", data=b"{", content_type="application/json").get_json()
+    with app.app_context():
+        factories.world(db.session())
+        db.session.remove()
+    login(client, "nurse")
+    chinese = client.post("/api/v1/acts?lang=zh_CN", data=b"{", content_type="application/json").get_json()
+    english = client.post("/api/v1/acts?lang=en", data=b"{", content_type="application/json").get_json()
     assert chinese["code"] == english["code"] == "json_malformed"
-    assert chinese["sentence"] != english["sentence"] == "This is not JSON."
+    assert (chinese["sentence"], english["sentence"]) == ("这不是 JSON。", "This is not JSON.")
 
 
 def test_unknown_addresses_answer_json(nurse: FlaskClient) -> None:

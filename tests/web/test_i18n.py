@@ -1,0 +1,65 @@
+"""Chinese whole, English whole, and the language that the reader chose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from web import i18n
+
+# English sentences that quote what stands in a Chinese file.
+QUOTES_CHINESE = {
+    "“%(value)s” is no known priority (普通, 急诊, 特急).",
+    "“%(value)s” is no known sex (男, 女).",
+}
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+def test_the_chinese_catalogue_is_whole() -> None:
+    """No text without translation, none translated twice in two ways, none left over, no placeholder lost."""
+    assert i18n.problems() == []
+
+
+def test_english_is_whole() -> None:
+    """English is the text itself: every one has words, and none is Chinese by mistake."""
+    for filename, line, message in i18n.extracted():
+        for text in message if isinstance(message, tuple) else (message,):
+            assert text.strip(), f"{filename}:{line}"
+            assert not HAN.search(text) or text in QUOTES_CHINESE, f"{filename}:{line}: {text!r}"
+
+
+def test_translations_are_chinese() -> None:
+    """A translation of words holds Chinese characters; only names and units may stay as they are."""
+    catalog, _ = i18n.merged_catalog()
+    bare = []
+    for entry in catalog:
+        if not entry.id:
+            continue
+        source = entry.id[0] if isinstance(entry.id, (list, tuple)) else str(entry.id)
+        target = entry.string[0] if isinstance(entry.string, (list, tuple)) else str(entry.string)
+        words = re.findall(r"[A-Za-z]{4,}", re.sub(r"%\(\w+\)[sd]", "", source))
+        if words and target and not HAN.search(target):
+            bare.append(source)
+    allowed = {"Labrelay", "From %(origin)s to %(site)s."}  # a name; an arrow
+    assert [text for text in bare if text not in allowed] == []
+
+
+def test_language_is_chosen_and_kept(app: Flask, client: FlaskClient, new_client: Callable[[], FlaskClient]) -> None:
+    """Chinese without being asked, whatever the browser prefers; a choice is kept for the session."""
+    assert '<html lang="zh-CN"' in client.get("/login", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    assert '<html lang="en"' in client.get("/login?lang=en").get_data(as_text=True)
+    assert '<html lang="en"' in client.get("/login").get_data(as_text=True)
+    assert '<html lang="zh-CN"' in new_client().get("/login?lang=xx").get_data(as_text=True)
+
+
+def test_scripts_get_their_texts(client: FlaskClient) -> None:
+    """The scripts' catalogue holds what scripts show, in Chinese; English needs none."""
+    chinese = client.get("/i18n/zh_CN.json")
+    texts = chinese.get_json()
+    assert len(texts) > 50
+    assert all(texts.values())
+    assert client.get("/i18n/en.json").get_json() == {}
+    assert client.get("/i18n/fr.json").status_code == 404
