@@ -18,7 +18,7 @@ const REPAINT_MS = 20000;
 const part = (id) => document.getElementById(id);
 
 export const app = {
-  me: meta("user"), today: null, day: null, duty: { on: false, since: null, place: () => null, turn: (on) => startDuty().then((duty) => duty.turn(on)) }, order: null, visits: new Map(), problems: [], fetchedAt: null, failed: null, visit: null,
+  me: meta("user"), today: null, day: null, duty: { on: false, since: null, place: () => null, turn: (on) => startDuty().then((duty) => duty.turn(on)), flush: () => startDuty().then((duty) => duty.flush()) }, order: null, visits: new Map(), problems: [], fetchedAt: null, failed: null, visit: null,
   refresh, reload, act, go,
 };
 
