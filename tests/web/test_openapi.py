@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator, FormatChecker
 from sqlalchemy.orm import Session
 
+from logistics.services.acts import HANDLERS
 from tests import factories
 from tests.factories import PASSWORD
 from web.openapi import endpoint_roles
@@ -94,6 +96,13 @@ def test_examples_fit_their_schemas(spec: dict[str, Any]) -> None:
                 body = entry["requestBody"]["content"]["application/json"]
                 assert "example" in body, f"{method} {path} has no example"
     assert seen > 8
+
+
+def test_every_act_is_described() -> None:
+    """docs/formats/acts.md has a row for each type of act and for nothing else."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "formats" / "acts.md").read_text(encoding="utf-8")
+    tables = text.partition("## Types")[2].partition("## What is refused")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE)) == set(HANDLERS)
 
 
 def test_prose_is_in_the_language_of_the_reader(client: FlaskClient) -> None:
