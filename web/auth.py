@@ -53,7 +53,9 @@ def init_app(app: Flask) -> None:
         if idle_s > idle_limit.total_seconds() or age_s > settings.session_absolute.total_seconds():
             session.clear()
             return None
-        if idle_s > SEEN_EVERY_S:
+        # A page that asks for news by itself is not a person who is still there.
+        by_hand = request.method not in SAFE_METHODS or not request.path.startswith("/api/")
+        if idle_s > SEEN_EVERY_S and by_hand:
             session["seen"] = wall_now().timestamp()
         return user
 

@@ -35,15 +35,16 @@ class Specimen(Base):
 
     __tablename__ = "specimen"
     __table_args__ = (
-        UniqueConstraint("issuing_site_code", "accession", "registered_on"),
-        Index("ix_specimen_accession", "accession"),
+        UniqueConstraint("issuing_site_code", "accession_key", "registered_on"),
+        Index("ix_specimen_accession_key", "accession_key"),
         Index("ix_specimen_collecting_state", "collecting_site_code", "state"),
         Index("ix_specimen_destination_state", "destination_code", "state"),
         Index("ix_specimen_state_use_by", "state", "use_by_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    accession: Mapped[str]
+    accession: Mapped[str]  # as the label has it
+    accession_key: Mapped[str]  # as scanners and people give it: upper case, half width, no blanks or hyphens
     issuing_site_code: Mapped[str] = mapped_column(ForeignKey("site.code"))
     registered_on: Mapped[str]  # local date: hospital barcodes come back after months
     order_id: Mapped[int | None] = mapped_column(ForeignKey("lab_order.id"), index=True)

@@ -154,16 +154,19 @@ def _by(session: Session, model: Any, column: Any, keys: Any) -> dict[str, Any]:
 
 def detail(session: Session, scope: Scope, alert_id: int) -> Detail:
     alert = one(session, scope, alert_id)
-    deliveries = session.execute(
-        select(Delivery, Channel)
-        .join(Channel, Channel.id == Delivery.channel_id)
-        .where(Delivery.alert_id == alert.id)
-        .order_by(Delivery.id)
-    ).tuples()
+    deliveries = [
+        (delivery, channel)
+        for delivery, channel in session.execute(
+            select(Delivery, Channel)
+            .join(Channel, Channel.id == Delivery.channel_id)
+            .where(Delivery.alert_id == alert.id)
+            .order_by(Delivery.id)
+        )
+    ]
     tubes = session.scalars(
         select(Specimen).where(Specimen.id.in_(alert.specimen_ids)).order_by(Specimen.accession)
     ).all()
     people = _by(session, User, User.username, [*(note.username for note in alert.notes), *(t.holder for t in tubes)])
     noted = [note.params.get("site") for note in alert.notes]
     sites = _by(session, Site, Site.code, [*noted, *(tube.location_code for tube in tubes)])
-    return Detail(entries(session, [alert])[0], list(deliveries), tubes, people, sites)
+    return Detail(entries(session, [alert])[0], deliveries, tubes, people, sites)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
-from logistics.domain import custody
+from logistics.domain import custody, numbers
 from logistics.domain.access import COURIER, Scope
 from logistics.domain.cold_chain import Stay, stays
 from logistics.domain.custody import Break, Event, Link, read_text, specimen_stream
@@ -21,6 +21,7 @@ from logistics.models import (
     CourierPosition,
     CustodyEvent,
     Handover,
+    Reason,
     Site,
     Specimen,
     User,
@@ -55,6 +56,7 @@ class Journey:
     people: Mapping[str, User]
     consignment: Consignment | None
     positions: Sequence[CourierPosition]
+    reason: Reason | None = None  # why it was rejected or conceded
 
     @property
     def whole(self) -> bool:
@@ -65,7 +67,7 @@ class Journey:
 
 def find(session: Session, scope: Scope, username: str, code: str) -> list[Specimen]:
     """The tubes that a typed or scanned number may stand for, newest first."""
-    query = _visible(scope, username).where(Specimen.accession == code)
+    query = _visible(scope, username).where(Specimen.accession_key == numbers.normalise(code))
     return list(session.scalars(query.order_by(Specimen.registered_at.desc()).limit(20)))
 
 
@@ -113,6 +115,7 @@ def journey(session: Session, specimen: Specimen, *, role: str, now: datetime) -
         people=people,
         consignment=session.get(Consignment, specimen.consignment_number) if specimen.consignment_number else None,
         positions=_positions(session, events, now) if role in WHEREABOUTS else [],
+        reason=session.get(Reason, specimen.reject_reason) if specimen.reject_reason else None,
     )
 
 

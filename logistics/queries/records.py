@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, or_, select, true
 from sqlalchemy.orm import Session
 
+from logistics.domain import numbers
 from logistics.domain.access import Scope
 from logistics.errors import NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, Specimen
@@ -103,7 +104,7 @@ def specimens(
 ) -> list[Specimen]:
     query = specimens_in(scope, username)
     if accession:
-        query = query.where(Specimen.accession == accession)
+        query = query.where(Specimen.accession_key == numbers.normalise(accession))
     if states:
         query = query.where(Specimen.state.in_(states))
     if site:

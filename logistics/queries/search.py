@@ -109,7 +109,7 @@ def _query(scope: Scope, username: str, wanted: Filter) -> Select[Specimen]:
 
 def _text(text: str) -> ColumnElement[bool]:
     """The whole number of a tube, box or consignment, or a part of a tube's number."""
-    plain = normalise(text) if len(text) > 5 else text
+    plain = normalise(text)
     codes = sorted({text, plain, text.upper()})
     travelled = (
         select(ConsignmentLine.specimen_id)
@@ -117,7 +117,7 @@ def _text(text: str) -> ColumnElement[bool]:
         .where(or_(Consignment.box_code.in_(codes), Consignment.number.in_(codes)))
     )
     conditions = [
-        Specimen.accession.in_(codes),
+        Specimen.accession_key.in_(codes),
         Specimen.box_code.in_(codes),
         Specimen.consignment_number.in_(codes),
         Specimen.id.in_(travelled),
@@ -125,7 +125,7 @@ def _text(text: str) -> ColumnElement[bool]:
     ]
     if len(text) >= SHORTEST_PART:
         part = text.replace("\\", "").replace("%", "").replace("_", "")
-        conditions.append(Specimen.accession.like(f"%{part}%"))
+        conditions.append(Specimen.accession_key.like(f"%{normalise(part)}%"))
     return or_(*conditions)
 
 

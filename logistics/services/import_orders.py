@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from logistics.domain.access import COLLECTOR, Scope
 from logistics.domain.acts import Act, Answer, Status
+from logistics.domain.numbers import normalise
 from logistics.errors import Conflict, Invalid
 from logistics.imports import OrderRow, Preview
 from logistics.models import Order, Specimen, Test, User
@@ -159,7 +160,7 @@ def _existing(row: OrderRow, site: str, codes: tuple[str, ...], context: _Contex
     """The tube that the row speaks of, if it is registered already."""
     at = occurred_at(row, context.now)
     if row.accession:
-        candidates = context.known.get((site, row.accession), [])
+        candidates = context.known.get((site, normalise(row.accession)), [])
         recent = [tube for tube in candidates if abs(tube.registered_at - at) < orders.SAME_TUBE_WITHIN]
         return recent[0] if recent else None
     same = context.ordered.get((site, row.order_number), [])
@@ -174,12 +175,12 @@ def occurred_at(row: OrderRow, now: datetime) -> datetime:
 
 def _by_accession(session: Session, rows: Sequence[OrderRow]) -> dict[tuple[str, str], list[Specimen]]:
     found: dict[tuple[str, str], list[Specimen]] = {}
-    numbers = sorted({row.accession for row in rows if row.accession})
-    for start in range(0, len(numbers), CHUNK):
-        part = numbers[start : start + CHUNK]
-        query = select(Specimen).where(Specimen.accession.in_(part)).order_by(Specimen.registered_at.desc())
+    keys = sorted({normalise(row.accession) for row in rows if row.accession})
+    for start in range(0, len(keys), CHUNK):
+        part = keys[start : start + CHUNK]
+        query = select(Specimen).where(Specimen.accession_key.in_(part)).order_by(Specimen.registered_at.desc())
         for tube in session.scalars(query):
-            found.setdefault((tube.issuing_site_code, tube.accession), []).append(tube)
+            found.setdefault((tube.issuing_site_code, tube.accession_key), []).append(tube)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from logistics.domain import numbers
 from logistics.domain.transitions import FINAL, State
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, Specimen
@@ -36,7 +37,7 @@ def specimen(desk: Desk, *, key: str = "specimen", in_consignment: str | None = 
 def by_accession(
     desk: Desk, accession: str, *, issuing_site: str | None = None, in_consignment: str | None = None
 ) -> Specimen:
-    query = select(Specimen).where(Specimen.accession == accession)
+    query = select(Specimen).where(Specimen.accession_key == numbers.normalise(accession))
     if issuing_site:
         query = query.where(Specimen.issuing_site_code == issuing_site)
     seen = [one for one in locked(desk.session, query.order_by(Specimen.id)) if may_see(desk, one)]
@@ -74,7 +75,7 @@ def may_see(desk: Desk, one: Specimen) -> bool:
 def box(desk: Desk, *, key: str = "box") -> Box:
     """The transport box named by the act. Raises NotFound('box_unknown')."""
     code = text(desk.act.subject.get(key), field="box")
-    found = locked(desk.session, select(Box).where(Box.code == code))
+    found = locked(desk.session, select(Box).where(Box.code.in_({code, numbers.normalise(code)})))
     if not found or not found[0].active:
         raise NotFound("box_unknown", field="box", box=code)
     return found[0]

@@ -105,7 +105,7 @@ def find_same(session: Session, site: str, accession: str, at: datetime) -> Spec
     return session.scalars(
         select(Specimen)
         .where(
-            Specimen.accession == accession,
+            Specimen.accession_key == numbers.normalise(accession),
             Specimen.issuing_site_code == site,
             Specimen.registered_at > at - SAME_TUBE_WITHIN,
         )
@@ -158,6 +158,7 @@ def _add_specimen(
     destination = legs.laboratory_for(desk.session, [test.code for test in tests], site)
     specimen = Specimen(
         accession=accession,
+        accession_key=numbers.normalise(accession),
         issuing_site_code=site,
         registered_on=local_day(desk.act.occurred_at).isoformat(),
         order_id=order.id if order else None,

@@ -20,7 +20,15 @@ def reasons(session: Session) -> None:
     for position, row in enumerate(catalogue.load_reasons()):
         if row.code not in known:
             session.add(
-                Reason(code=row.code, zh=row.name_zh, en=row.name_en, hl7=row.hl7, kind=row.kind, position=position)
+                Reason(
+                    code=row.code,
+                    zh=row.name_zh,
+                    en=row.name_en,
+                    hl7=row.hl7,
+                    kind=row.kind,
+                    concession=row.concession,
+                    position=position,
+                )
             )
 
 

@@ -53,6 +53,7 @@ def reason_json(reason: Reason, place: int) -> dict[str, Any]:
         "name": reason.name(locale()),
         "key": place if place <= receiving.REJECT_KEYS else None,
         "command": receiving.command_of(reason),
+        "concession": reason.concession,
     }
 
 

@@ -6,7 +6,8 @@ import { startKeys } from "./keys.js";
 import { doubt } from "./receiver-view.js";
 
 /** Ask for a coded reason: keys 1 to 9, a touch, or a scanned command. */
-export function askReason(kind, tube, reasons) {
+export function askReason(kind, tube, all) {
+  const reasons = kind === "reject" ? all : all.filter((one) => one.concession);
   const dialog = document.getElementById("reason-dialog");
   const form = document.getElementById("reason-form");
   dialog.querySelector("h2").textContent = kind === "reject" ? _("Reject, because …") : _("Accept with concession, although …");

@@ -7,6 +7,7 @@ import { api } from "../api.js";
 import { confirmDialog } from "../dialog.js";
 import { fill, h, icon } from "../dom.js";
 import { ready, _ } from "../i18n.js";
+import { normalise } from "../numbers.js";
 import { createScanPanel } from "../scan-panel.js";
 import { play } from "../sound.js";
 import { toast, toastError } from "../toast.js";
@@ -159,7 +160,7 @@ async function receiveTube(tube, how, condition = mode) {
 async function scanTube(code, how) {
   const one = box();
   if (!one) return { tone: "warn", icon: "box", sound: "wrong", sentence: _("Scan the box first, then the tubes.") };
-  const tube = tubes().find((each) => each.accession === code);
+  const tube = tubes().find((each) => normalise(each.accession) === normalise(code));
   if (one.state === "closed" && tube && tube.outcome === "missing") return foundLater(tube, how);
   if (!receiving()) return { tone: "warn", icon: "handover", sound: "wrong", sentence: one.state === "closed" ? _("The receipt of this box is closed.") : _("First the handover: both sides sign.") };
   if (!tube) {
