@@ -15,7 +15,7 @@ from logistics import clock, planning_job
 from logistics.clock import wall_now
 from logistics.db import transaction
 from logistics.errors import LabrelayError
-from logistics.services import delivery, escalation, jobs, overdue, planning
+from logistics.services import delivery, escalation, jobs, overdue, planning, positions
 from logistics.services.jobs import Claim
 
 log = logging.getLogger(__name__)
@@ -150,3 +150,11 @@ def deliver_outbox() -> None:
     delivery.deliver_due(
         extensions["labrelay.render_alert"], allowed_hosts=extensions["labrelay.settings"].alert_allowed_hosts
     )
+
+
+@shared_task(name="logistics.tasks.forget")  # type: ignore[untyped-decorator,unused-ignore]
+def forget() -> None:
+    """Delete what may not be kept longer: where couriers have been."""
+    kept = current_app.extensions["labrelay.settings"].retention_positions
+    with transaction() as session:
+        positions.forget(session, older_than=kept, now=clock.now())

@@ -73,7 +73,7 @@ class Settings:
     osrm_url: str | None = None
     """A road router for travel times; None: straight distances with a detour factor."""
     retention_readings: timedelta = timedelta(days=730)
-    retention_positions: timedelta = timedelta(days=90)
+    retention_positions: timedelta = timedelta(days=30)
     log_level: str = "INFO"
 
     @classmethod
@@ -115,7 +115,7 @@ class Settings:
             tile_attribution=read("TILE_ATTRIBUTION", _text, ""),
             osrm_url=read("OSRM_URL", _base_url, None),
             retention_readings=timedelta(days=read("RETENTION_READINGS_DAYS", _number(1, 36500), 730)),
-            retention_positions=timedelta(days=read("RETENTION_POSITIONS_DAYS", _number(1, 36500), 90)),
+            retention_positions=timedelta(days=read("RETENTION_POSITIONS_DAYS", _number(1, 36500), 30)),
             log_level=read("LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), cls.log_level),
         )
 

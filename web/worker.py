@@ -25,7 +25,8 @@ TASK_MODULES = ("logistics.tasks", "telemetry.tasks")
 SCHEDULE_S: dict[str, float] = {
     "logistics.tasks.sweep": 15.0,
     "logistics.tasks.deliver_outbox": 5.0,
-    "telemetry.tasks.sweep_silence": 30.0,
+    "telemetry.tasks.sweep_silence": 15.0,
+    "logistics.tasks.forget": 3600.0,
 }
 """Periodic tasks and their interval in seconds: the only place that names them."""
 

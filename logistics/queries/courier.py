@@ -71,11 +71,12 @@ def text(at: datetime | None) -> str | None:
 
 
 def stops_of(session: Session, username: str, day: str) -> list[Stop]:
-    """The courier's stops of the published plans of ``day`` (local date), in driving order."""
+    """The courier's stops of ``day`` (local date) in driving order: what is done, then what is published."""
     query = (
         select(Stop)
         .join(Plan, Plan.id == Stop.plan_id)
-        .where(Stop.courier == username, Plan.day == day, Plan.state == "published")
+        .where(Stop.courier == username, Plan.day == day)
+        .where(or_(Plan.state == "published", (Plan.state == "superseded") & (Stop.state == "done")))
         .order_by(Plan.published_at, Stop.plan_id, Stop.position)
     )
     return list(session.scalars(query))

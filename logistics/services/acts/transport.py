@@ -24,8 +24,8 @@ def hand_over(desk: Desk) -> None:
     """Custody of one consignment passes; the actor is one side, the other confirms with a PIN or by the seal.
 
     payload: ``other`` (username, with ``pin``) or ``seal_tail`` (the taker alone at an unattended handover);
-    ``count`` of tubes as confirmed; ``refused`` [{specimen, reason}]; ``box_temp_c`` text; ``reason`` for a
-    deliberate delivery elsewhere. Taker and giver follow from who holds it.
+    ``count`` of tubes as confirmed; ``refused`` [{specimen, reason}]; ``box_temp_c`` text. Who gives and who takes
+    follows from who holds it.
     """
     consignment = lookup.consignment(desk)
     site = desk.site
@@ -39,6 +39,8 @@ def hand_over(desk: Desk) -> None:
     refused = _refuse(desk, consignment, tubes)
     staying = [tube for tube in tubes if tube.id not in refused]
     _check_count(desk, len(staying))
+    if meaning == "delivery" and consignment.state == "in_transit":
+        _arrived(desk, consignment, site)  # nobody told of the arrival, and both sides stand here
     signature = {
         "handover": desk.payload("handover_id", required=False, default=desk.act.id),
         "giver": giver.username if giver else "",
@@ -187,9 +189,7 @@ def arrive(desk: Desk) -> None:
     site = desk.site
     carried = lookup.locked(desk.session, _arriving(desk, site))
     for consignment in carried:
-        desk.append_consignment(consignment, E.ARRIVED, {"box": consignment.box_code}, site=site)
-        for tube in lookup.tubes(desk.session, consignment.number):
-            desk.append_specimen(tube, E.ARRIVED, {"consignment": consignment.number}, site=site)
+        _arrived(desk, consignment, site)
     stop = _stop(desk, site, ("planned",))
     if stop is not None:
         stop.state, stop.actual_arrive_at = "arrived", desk.act.occurred_at
@@ -206,6 +206,13 @@ def _arriving(desk: Desk, site: str) -> Select[Consignment]:
         return query.where(Consignment.holder == desk.actor.username)
     number = lookup.text(desk.act.subject.get("consignment"), field="consignment")
     return query.where(Consignment.number == number, Consignment.destination_code == desk.own_site())
+
+
+def _arrived(desk: Desk, consignment: Consignment, site: str) -> None:
+    """The consignment and its tubes have reached the site."""
+    desk.append_consignment(consignment, E.ARRIVED, {"box": consignment.box_code}, site=site)
+    for tube in lookup.tubes(desk.session, consignment.number):
+        desk.append_specimen(tube, E.ARRIVED, {"consignment": consignment.number}, site=site)
 
 
 def depart(desk: Desk) -> None:
