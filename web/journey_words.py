@@ -56,6 +56,8 @@ def sentence(found: Journey, judged: TubeAssessment, latest: Latest | None, *, n
     one = found.specimen
     parts = [_where(found, now)]
     running = one.state in UNDER_WAY | {S.COLLECTED, S.PACKED, S.SEALED, S.DELIVERED, S.RECEIVED}
+    if found.reason is not None and one.state in {S.REJECTED, S.ACCEPTED_CONCESSION}:
+        parts.append(gettext("because: %(reason)s", reason=found.reason.name(locale())))
     if one.box_code and latest is not None and one.state != S.RECEIVED:
         parts.append(f"{latest.temp_c:.1f} °C" if latest.fresh else gettext("temperature not known"))
     elif one.box_code and running:

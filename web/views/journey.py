@@ -12,8 +12,6 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from logistics import clock
 from logistics.db import db, transaction
-from logistics.domain.numbers import normalise
-from logistics.models import Specimen
 from logistics.queries import journey as queries
 from logistics.queries.journey import Journey
 from logistics.services.assessment import TubeAssessment
@@ -64,9 +62,7 @@ def by_code() -> str | WerkzeugResponse:
     """Query: code. Leads to the tube; asks which one when the number stands for several."""
     code = request.args.get("code", "").strip()[:64]
     session = db.session()
-    found: list[Specimen] = []
-    for wanted in dict.fromkeys((code, normalise(code) if len(code) > 5 else code)):
-        found = found or (queries.find(session, scope(), current_user.username, wanted) if wanted else [])
+    found = queries.find(session, scope(), current_user.username, code) if code else []
     if len(found) == 1:
         return redirect(url_for("journey.specimen", specimen_id=found[0].id))
     return render_template("journey/choose.html", code=code, found=found)

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from logistics import clock
 from logistics.db import db
+from logistics.domain.numbers import normalise
 from logistics.domain.transitions import State
 from logistics.models import Site, Specimen
 from logistics.queries import search as queries
@@ -41,7 +42,7 @@ def specimens() -> str | WerkzeugResponse:
     if not wanted.empty:
         found = queries.find(session, scope(), current_user.username, wanted, page=number)
         only = found.rows[0] if found.total == 1 else None
-        if only is not None and wanted == Filter(text=wanted.text) and only.accession == wanted.text.strip():
+        if only is not None and wanted == Filter(text=wanted.text) and only.accession_key == normalise(wanted.text):
             return redirect(url_for("journey.specimen", specimen_id=only.id))
     return render_template(
         "search/specimens.html",

@@ -14,7 +14,14 @@ const part = (row, name) => row.querySelector(`[data-${name}]`);
 
 function showReason(row) {
   const reason = part(row, "reason");
-  reason.hidden = !NEEDS_REASON.includes(part(row, "disposition").value);
+  const wanted = part(row, "disposition").value;
+  for (const option of reason.options) {
+    const fits = !option.value || option.dataset.for.split(" ").includes(wanted);
+    option.hidden = !fits;
+    option.disabled = !fits;
+  }
+  if (reason.selectedOptions[0] && reason.selectedOptions[0].disabled) reason.value = "";
+  reason.hidden = !NEEDS_REASON.includes(wanted);
   part(row, "row-error").hidden = true;
   row.dataset.act = "";
 }
@@ -46,7 +53,7 @@ function shareReason(row) {
   const value = part(row, "reason").value;
   if (!part(row, "choose").checked) return;
   for (const other of rows()) {
-    if (part(other, "choose").checked && !part(other, "reason").hidden && !part(other, "reason").value) part(other, "reason").value = value;
+    if (part(other, "choose").checked && !part(other, "reason").hidden && !part(other, "reason").value && !Array.from(part(other, "reason").options).find((option) => option.value === value).disabled) part(other, "reason").value = value;
   }
 }
 
@@ -82,6 +89,11 @@ async function sign() {
     location.reload();
     return;
   }
+  for (const one of answer.answers) {
+    const row = document.querySelector(`tr[data-tube="${one.specimen_id}"]`);
+    row.dataset.act = "";
+    if (!wrong.includes(one)) part(row, "disposition").value = "";
+  }
   for (const one of wrong) rowError(document.querySelector(`tr[data-tube="${one.specimen_id}"]`), one.sentence);
   toast(_("%(n)s signed, %(m)s not: see the rows.", { n: tubes.length - wrong.length, m: wrong.length }), "danger");
   count();
@@ -99,7 +111,7 @@ function wire() {
   });
   for (const row of rows()) {
     part(row, "disposition").addEventListener("change", () => { showReason(row); count(); });
-    part(row, "reason").addEventListener("change", () => { part(row, "row-error").hidden = true; shareReason(row); });
+    part(row, "reason").addEventListener("change", () => { part(row, "row-error").hidden = true; row.dataset.act = ""; shareReason(row); });
     part(row, "choose").addEventListener("change", count);
   }
   form.addEventListener("submit", (event) => {
