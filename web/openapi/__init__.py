@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Flask
 from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
 
 from web import access
 from web.openapi import custody, masters, network, planning, transport
@@ -25,7 +26,17 @@ PATHS: dict[str, dict[str, Operation]] = {
     **planning.PATHS,
     **masters.PATHS,
 }
-TAGS = ("custody", "orders", "records", "courier", "planning", "alerts", "telemetry", "keys", "system")
+TAGS: dict[str, Any] = {
+    "custody": _l("Acts of custody"),
+    "orders": _l("Orders"),
+    "records": _l("Records"),
+    "courier": _l("The courier’s phone"),
+    "planning": _l("Plans and live board"),
+    "alerts": _l("Alerts"),
+    "telemetry": _l("Loggers"),
+    "keys": _l("Keys for machines"),
+    "system": _l("The installation"),
+}
 
 
 def document(app: Flask, base_url: str) -> dict[str, Any]:
@@ -44,7 +55,7 @@ def document(app: Flask, base_url: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": base_url}],
-        "tags": [{"name": name} for name in TAGS],
+        "tags": [{"name": str(name)} for name in TAGS.values()],
         "paths": {
             path: {method: _operation(entry, roles.get((path, method))) for method, entry in methods.items()}
             for path, methods in PATHS.items()
@@ -84,7 +95,7 @@ def _operation(entry: Operation, roles: frozenset[str] | None) -> dict[str, Any]
     public = roles == access.PUBLIC
     found: dict[str, Any] = {
         "operationId": entry.name,
-        "tags": [entry.tag],
+        "tags": [str(TAGS[entry.tag])],
         "summary": str(entry.summary),
         "responses": {str(entry.status): _answer(entry)} | {str(status): ERROR for status in entry.errors(public)},
     }
