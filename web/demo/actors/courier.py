@@ -18,6 +18,7 @@ LOOK_AGAIN = timedelta(minutes=4)
 FIX_EVERY = timedelta(minutes=2)
 LOOK_AFTER_FIXES = 3
 PATIENCE = timedelta(minutes=14)
+DETOUR, SPEED_KMH = 1.33, 40.0
 UNLOAD_PATIENCE = timedelta(minutes=40)
 Stop = Mapping[str, Any]
 
@@ -38,6 +39,8 @@ class Courier:
             stop = self._next_stop()
             if stop is None:
                 yield from self._bring_in_what_is_left(luck)
+                here = self.stage.positions.get(self.username) or self._home()
+                self._report(here, here, 1.0)
                 yield clock.now() + LOOK_AGAIN
                 continue
             if self.username == self.stage.incidents.late_courier and visited == 2:
@@ -105,7 +108,7 @@ class Courier:
         """Straight distance with a detour at 40 km/h: the simulated road, not the planner's."""
         north_km = (target[0] - start[0]) * 111.2
         east_km = (target[1] - start[1]) * 96.5
-        return timedelta(hours=max(0.02, (north_km**2 + east_km**2) ** 0.5 * 1.4 / 40.0))
+        return timedelta(hours=max(0.02, (north_km**2 + east_km**2) ** 0.5 * DETOUR / SPEED_KMH))
 
     def _report(self, start: tuple[float, float], target: tuple[float, float], done: float) -> None:
         lat = start[0] + (target[0] - start[0]) * done
