@@ -39,8 +39,8 @@ TAGS: dict[str, Any] = {
 }
 
 
-def document(app: Flask, base_url: str) -> dict[str, Any]:
-    """The whole document in the reader's language."""
+def document(app: Flask) -> dict[str, Any]:
+    """The whole document in the reader's language. It names no server: the one that gave it is meant."""
     roles = endpoint_roles(app)
     return {
         "openapi": "3.1.0",
@@ -54,7 +54,6 @@ def document(app: Flask, base_url: str) -> dict[str, Any]:
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": base_url}],
         "tags": [{"name": str(name)} for name in TAGS.values()],
         "paths": {
             path: {method: _operation(entry, roles.get((path, method))) for method, entry in methods.items()}
