@@ -134,7 +134,10 @@ def parse_instant(text: str, *, field: str = "occurred_at") -> datetime:
         raise Invalid("time_unreadable", field=field, value=str(text)[:40]) from None
     if at.tzinfo is None:
         raise Invalid("time_without_zone", field=field)
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # the first and the last day that Python knows
+        raise Invalid("time_unreadable", field=field, value=str(text)[:40]) from None
 
 
 _installed: list[Clock] = [SystemClock()]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, String, TypeDecorator, event, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from logistics.errors import Invalid
 
 JSONType = JSON().with_variant(JSONB(), "postgresql")
 SQLITE_BUSY_MS = 10_000
+DEADLOCK_TRIES = 4
+TRY_AGAIN = frozenset({"40P01", "40001"})  # deadlock detected, serialization failure
+Result = TypeVar("Result")
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -118,6 +122,21 @@ def transaction() -> Iterator[Session]:
     finally:
         _in_transaction.reset(inside)
         _read_only.reset(reading)
+
+
+def in_transaction(work: Callable[[Session], Result]) -> Result:
+    """``work`` in one transaction, again from the start when PostgreSQL chose it to end a deadlock.
+
+    Two phones may send the same tubes in another order. Only for work that may run twice (acts know themselves).
+    """
+    for left in reversed(range(DEADLOCK_TRIES)):
+        try:
+            with transaction() as session:
+                return work(session)
+        except OperationalError as error:
+            if not left or getattr(error.orig, "sqlstate", None) not in TRY_AGAIN:
+                raise
+    raise AssertionError("unreachable")
 
 
 def insert_ignoring(session: Session, table: Any, values: dict[str, Any] | list[dict[str, Any]]) -> int:

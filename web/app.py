@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from types import ModuleType
+from typing import Any
 
 from flask import Flask
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 import logistics.models  # noqa: F401  # metadata must be whole before the first query
 import telemetry.models  # noqa: F401
@@ -21,6 +23,13 @@ from web import access, alert_texts, auth, errors, headers, i18n, rendering, wor
 from web.settings import Settings
 
 migrate = Migrate(directory=str(i18n.ROOT / "migrations"), render_as_batch=True, compare_type=True)
+
+
+class RowId(IntegerConverter):
+    """A row's number in an address: what no column can hold is no address of ours."""
+
+    def __init__(self, map: Map, **options: Any) -> None:
+        super().__init__(map, **{"max": 2**31 - 1, **options})
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
@@ -42,6 +51,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
         RATELIMIT_HEADERS_ENABLED=False,
     )
     app.extensions["labrelay.settings"] = settings
+    app.url_map.converters["int"] = RowId
     if hops := settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     clock_module.install(clock or settings.make_clock())
@@ -65,9 +75,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
 
 
 def engine_options(database_url: str) -> dict[str, object]:
+    quiet = {"hide_parameters": True}  # an error names the statement, never the patient or the hash it was about
     if database_url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 10, "check_same_thread": False}}
-    return {"pool_size": 10, "max_overflow": 10, "pool_recycle": 1800}
+        return {"connect_args": {"timeout": 10, "check_same_thread": False}, **quiet}
+    return {"pool_size": 10, "max_overflow": 10, "pool_recycle": 1800, **quiet}
 
 
 def _register_blueprints(app: Flask, package: ModuleType) -> None:

@@ -12,6 +12,7 @@ ACTIONS: dict[str, Any] = {
     "logout": _l("signed out"),
     "password_changed": _l("changed the own password"),
     "pin_changed": _l("changed the own PIN"),
+    "pin_wrong": _l("typed a wrong PIN"),
     "token_made": _l("made a key"),
     "token_revoked": _l("revoked a key"),
     "orders_received": _l("sent orders by API"),

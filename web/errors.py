@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, jsonify, render_template
-from sqlalchemy.exc import OperationalError
+from flask import Flask, jsonify, render_template, request
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -22,6 +22,7 @@ HTTP_STATUS: dict[type[LabrelayError], int] = {
     Conflict: 409,
     Unavailable: 503,
 }
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 HTTP_CODES = {
     400: "bad_request",
     401: "login_required",
@@ -43,6 +44,16 @@ def status_of(error: LabrelayError) -> int:
 
 
 def init_app(app: Flask) -> None:
+    @app.before_request
+    def _no_nul() -> None:
+        """PostgreSQL takes no NUL in a text: refused here, wherever it stands in an address or a form."""
+        values = [*(request.view_args or {}).items(), *request.args.items(multi=True)]
+        if request.mimetype in FORMS:
+            values += request.form.items(multi=True)
+        for name, value in values:
+            if isinstance(value, str) and "\x00" in value:
+                raise Invalid("field_malformed", field=name.replace("\x00", "")[:40])
+
     @app.errorhandler(LabrelayError)
     def _known(error: LabrelayError) -> tuple[Response | str, int]:
         return answer(error.code, sentence_of(error), status_of(error), field=error.field)
@@ -54,6 +65,11 @@ def init_app(app: Flask) -> None:
             return error
         code = HTTP_CODES.get(status, "bad_request" if status < 500 else "internal_error")
         return answer(code, sentence(code), status)
+
+    @app.errorhandler(DataError)
+    def _unstorable(error: DataError) -> tuple[Response | str, int]:
+        log.exception("a value that the database does not take")
+        return answer("bad_request", sentence("bad_request"), 400)
 
     @app.errorhandler(OperationalError)
     def _database(error: OperationalError) -> tuple[Response | str, int]:

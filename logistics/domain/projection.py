@@ -165,10 +165,25 @@ class LineChange:
     checked_at: datetime | None = None
 
 
+def project_lines(before: SpecimenProjection, event: Event) -> tuple[LineChange, ...]:
+    """The changes of manifest lines that ``event`` makes, given the tube before it.
+
+    A tube that turns up in another box, is given up or called back leaves the manifest it stood on: nobody can
+    receive it there any more, and that receipt must still be closed.
+    """
+    changes: list[LineChange] = []
+    left = before.consignment_number
+    found = event.type is E.RECEIVED_UNEXPECTED and left != event.payload.get("consignment")
+    if left is not None and (found or event.type in {E.LOST, E.RECALLED, E.DISPOSED}):
+        changes.append(LineChange(left, "unpacked", None, event.actor, event.occurred_at))
+    change = project_line(before, event)
+    return (*changes, change) if change is not None else tuple(changes)
+
+
 def project_line(  # noqa: PLR0911
     before: SpecimenProjection, event: Event
 ) -> LineChange | None:
-    """The change of a manifest line that ``event`` makes, given the tube before it."""
+    """The change of the event's own manifest line."""
     payload: Mapping[str, Any] = event.payload
     consignment = payload.get("consignment") or before.consignment_number
     if consignment is None:

@@ -9,10 +9,12 @@ the refusal.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from logistics.db import insert_ignoring, next_number
@@ -20,16 +22,23 @@ from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer, Status, digest
 from logistics.errors import Conflict, Invalid, LabrelayError, NotFound
 from logistics.models import Act as ActRow
-from logistics.models import User
+from logistics.models import Site, User
+from logistics.services import signatures
 from logistics.services.acts import HANDLERS
 from logistics.services.desk import Desk
 
+log = logging.getLogger(__name__)
+
 FUTURE_TOLERANCE = timedelta(minutes=5)
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # a clock that shows less was never set
+# What the sender of a waiting act can put right no more, though it did happen: a person looks at it.
+LATE_CODES = frozenset({"act_in_future", "act_too_old", "pin_wrong", "pin_locked", "seal_tail_wrong"})
 BOARD = "board"  # counter that wakes live pages
 
 
 def record(session: Session, acts: Iterable[Act], *, actor: User, scope: Scope, now: datetime) -> list[Answer]:
     """Record acts one after the other; each stands alone. Returns their answers in the same order."""
+    signatures.begin(session)
     answers = [_record_one(session, act, actor, scope, now) for act in acts]
     if any(answer.status is Status.DONE for answer in answers):
         next_number(session, BOARD)
@@ -72,19 +81,44 @@ def _repeat(session: Session, act: Act, text: str) -> Answer:
 
 
 def _work(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
+    """Work an act inside a savepoint. Whatever happens it has an answer: the acts behind it must not wait for it."""
     try:
-        with session.begin_nested():
-            desk = Desk(session, act, actor, scope, now)
-            handler = handler_of(act.type)
-            if act.occurred_at > now + FUTURE_TOLERANCE:
-                raise Invalid("act_in_future", field="occurred_at")
-            handler(desk)
-            session.flush()
-            return Answer(act.id, Status.DONE, "done", result=desk.result)
+        try:
+            return _attempt(session, act, actor, scope, now)
+        except IntegrityError:
+            # Somebody wrote the same number between our look and our writing: a second look sees it.
+            return _attempt(session, act, actor, scope, now)
     except LabrelayError as error:
-        late = act.offline and isinstance(error, (Conflict, NotFound))
+        if error.code == signatures.WRONG_PIN:
+            _note_wrong_pin(session, act, actor, error)
+        late = act.offline and (isinstance(error, (Conflict, NotFound)) or error.code in LATE_CODES)
         status = Status.REVIEW if late else Status.REFUSED
         return Answer(act.id, status, error.code, error.params, error.field)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away or chose us to end a deadlock: the whole list is tried again
+    except Exception as error:
+        log.exception("act %s (%s) could not be worked on", act.id, act.type[:40])
+        return Answer(act.id, Status.REVIEW, "act_unworkable", {"fault": type(error).__name__})
+
+
+def _attempt(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
+    with session.begin_nested():
+        desk = Desk(session, act, actor, scope, now)
+        handler = handler_of(act.type)
+        if act.occurred_at > now + FUTURE_TOLERANCE:
+            raise Invalid("act_in_future", field="occurred_at")
+        if act.occurred_at < EARLIEST:
+            raise Invalid("act_too_old", field="occurred_at")
+        if act.site is not None and session.get(Site, act.site) is None:
+            raise NotFound("site_unknown", field="site", site=act.site[:40])
+        handler(desk)
+        session.flush()
+        return Answer(act.id, Status.DONE, "done", result=desk.result)
+
+
+def _note_wrong_pin(session: Session, act: Act, actor: User, error: LabrelayError) -> None:
+    signer = str(error.params.pop("signer", ""))
+    signatures.note_wrong(session, signer=signer, pin=str(act.payload.get("pin")), actor=actor, act_id=act.id)
 
 
 def handler_of(act_type: str) -> Callable[[Desk], None]:

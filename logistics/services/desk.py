@@ -16,6 +16,7 @@ from logistics.domain.custody import Event, EventType
 from logistics.errors import Invalid, NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Specimen, User
 
+OUT_OF_BOX = frozenset({"refused", "unpacked"})  # outcomes of tubes that do not travel with the consignment
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
 CONSIGNMENT_COLUMNS = tuple(f.name for f in fields(projection.ConsignmentProjection))
 
@@ -71,7 +72,8 @@ class Desk:
         event = self._event(custody.specimen_stream(specimen.id), specimen.stream_seq, event_type, payload, site)
         specimen.stream_seq, specimen.stream_head = event.seq, self._store(event, specimen.stream_head)
         write_specimen(specimen, projection.project_specimen(before, event, state))
-        write_line(self.session, specimen.id, projection.project_line(before, event))
+        for change in projection.project_lines(before, event):
+            write_line(self.session, specimen.id, change)
         return event
 
     def append_consignment(
@@ -172,20 +174,19 @@ def _write(row: object, after: Any) -> None:
             setattr(row, name, value)
 
 
-def write_line(session: Session, specimen_id: int, change: projection.LineChange | None) -> None:
+def write_line(session: Session, specimen_id: int, change: projection.LineChange) -> None:
     """Bring the tube's line on the manifest up to date."""
-    if change is None:
-        return
     line = session.get(ConsignmentLine, (change.consignment, specimen_id))
+    was_inside = line is not None and line.outcome not in OUT_OF_BOX
+    inside = change.outcome is not None and change.outcome not in OUT_OF_BOX
+    if change.outcome is None and line is not None:
+        session.delete(line)
+        session.flush()
+    count = _count(session, change.consignment, inside - was_inside)
     if change.outcome is None:
-        if line is not None:
-            session.delete(line)
-            session.flush()
-            _count(session, change.consignment, -1)
         return
     if line is None:
-        position = _count(session, change.consignment, +1)
-        line = ConsignmentLine(consignment_number=change.consignment, specimen_id=specimen_id, position=position)
+        line = ConsignmentLine(consignment_number=change.consignment, specimen_id=specimen_id, position=count)
         session.add(line)
     line.outcome = change.outcome
     line.condition = change.condition

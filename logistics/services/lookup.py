@@ -15,6 +15,7 @@ from logistics.models import Box, Consignment, ConsignmentLine, Specimen
 from logistics.services.desk import Desk
 
 Row = TypeVar("Row")
+MAX_ID = 2**31 - 1
 GONE = FINAL | {State.REJECTED, State.LOST}
 
 
@@ -25,13 +26,19 @@ def specimen(desk: Desk, *, key: str = "specimen", in_consignment: str | None = 
     stands for several living tubes.
     """
     subject = desk.act.subject
-    if subject.get("specimen_id") is not None:
-        found = locked(desk.session, select(Specimen).where(Specimen.id == subject["specimen_id"]))
+    wanted = subject.get("specimen_id")
+    if wanted is not None:
+        if isinstance(wanted, bool) or not isinstance(wanted, int):
+            raise Invalid("field_malformed", field="specimen_id")
+        known = 0 < wanted <= MAX_ID
+        found = locked(desk.session, select(Specimen).where(Specimen.id == wanted)) if known else ()
         if not found or not may_see(desk, found[0]):
-            raise NotFound("specimen_unknown", field="specimen", specimen=subject["specimen_id"])
+            raise NotFound("specimen_unknown", field="specimen", specimen=str(wanted)[:40])
         return found[0]
     accession = text(subject.get(key), field="specimen")
-    return by_accession(desk, accession, issuing_site=subject.get("issuing_site"), in_consignment=in_consignment)
+    issuer = subject.get("issuing_site")
+    issuing_site = text(issuer, field="issuing_site") if issuer else None
+    return by_accession(desk, accession, issuing_site=issuing_site, in_consignment=in_consignment)
 
 
 def by_accession(
@@ -115,6 +122,6 @@ def locked(session: Session, query: Select[Row]) -> Sequence[Row]:
 def text(value: object, *, field: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Invalid("field_missing", field=field)
-    if len(value) > 64:
+    if len(value) > 64 or "\x00" in value:
         raise Invalid("field_malformed", field=field)
     return value.strip()

@@ -20,6 +20,7 @@ from logistics.services import legs
 from logistics.services.desk import Desk
 
 ZONE = ZoneInfo("Asia/Shanghai")
+MAX_ACCESSION = 64
 PRIORITIES = ("routine", "urgent", "stat")
 # The same barcode at the same site within this time is the same tube; hospital numbers come back after months.
 SAME_TUBE_WITHIN = timedelta(days=45)
@@ -79,12 +80,20 @@ def register(desk: Desk, line: OrderLine) -> Specimen:
     tests = known_tests(desk.session, line.tests)
     if line.priority not in PRIORITIES:
         raise Invalid("priority_unknown", field="priority", priority=line.priority)
-    accession = line.accession or issue_accession(desk.session, desk.act.occurred_at)
+    accession = checked_accession(line.accession) or issue_accession(desk.session, desk.act.occurred_at)
     existing = find_same(desk.session, site, accession, desk.act.occurred_at)
     if existing is not None:
         raise Conflict("specimen_exists", field="specimen", specimen=accession, registered_on=existing.registered_on)
     order = _order(desk, line, site, accession)
     return _add_specimen(desk, line, site, accession, tests, order)
+
+
+def checked_accession(accession: str | None) -> str | None:
+    """A number that a Code 128 label can show: one that it cannot would hold up the printing of all others."""
+    fits = not accession or (accession.isascii() and accession.isprintable() and " " not in accession)
+    if not fits or len(accession or "") > MAX_ACCESSION:
+        raise Invalid("field_malformed", field="specimen")
+    return accession
 
 
 def known_tests(session: Session, codes: Sequence[str]) -> list[Test]:
@@ -206,7 +215,7 @@ def recollect(desk: Desk, old: Specimen, accession: str | None) -> Specimen:
         container=old.container,
         patient_ref=old.patient_ref,
     )
-    number = accession or issue_accession(desk.session, desk.act.occurred_at)
+    number = checked_accession(accession) or issue_accession(desk.session, desk.act.occurred_at)
     site = old.collecting_site_code
     if find_same(desk.session, site, number, desk.act.occurred_at) is not None:
         raise Conflict("specimen_exists", field="accession", specimen=number, registered_on="")

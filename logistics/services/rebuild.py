@@ -57,8 +57,7 @@ def events(session: Session) -> Iterator[Event]:
 
 def _replay_specimen(result: Replayed, specimen_id: int, event: Event) -> None:
     before = result.specimens.get(specimen_id, projection.SpecimenProjection())
-    change = projection.project_line(before, event)
-    if change is not None:
+    for change in projection.project_lines(before, event):
         if change.outcome is None:
             result.lines.pop((change.consignment, specimen_id), None)
         else:

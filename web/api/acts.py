@@ -9,19 +9,25 @@ from uuid import UUID
 import msgspec
 from flask import Blueprint, Response, jsonify, request
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
 from logistics import clock
-from logistics.db import transaction
+from logistics.db import in_transaction
 from logistics.domain.acts import HOWS, Act, Answer
 from logistics.errors import Invalid, LabrelayError
+from logistics.imports.text import mask_name
 from logistics.models import User
 from logistics.services import custody
 from web.access import access
+from web.api.plain import refuse_nul
 from web.auth import scope
 from web.messages import sentence
 
 blueprint = Blueprint("acts", __name__, url_prefix="/api/v1")
 MAX_ACTS = 500
+MAX_ACT_BYTES = 64 * 1024
+MAX_SEQ = 2**31 - 1
+MAX_TEXT = 64
 
 
 class Position(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,7 +68,7 @@ def post_acts() -> Response:
         envelope = msgspec.json.decode(request.get_data(), type=Envelope)
     except msgspec.ValidationError as error:
         raise Invalid("acts_malformed", field="acts", detail=str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Invalid("json_malformed", field="acts") from None
     if len(envelope.acts) > MAX_ACTS:
         raise Invalid("too_many_acts", field="acts", limit=MAX_ACTS)
@@ -73,9 +79,12 @@ def post_acts() -> Response:
 def record(entries: list[Act | dict[str, Any]]) -> list[dict[str, Any]]:
     """Record what could be read, in order; what could not already is its own answer."""
     acts = [entry for entry in entries if isinstance(entry, Act)]
-    with transaction() as session:
+
+    def work(session: Session) -> list[Answer]:
         actor = session.get_one(User, current_user.id)
-        answers = iter(custody.record(session, acts, actor=actor, scope=scope(), now=clock.now()))
+        return custody.record(session, acts, actor=actor, scope=scope(), now=clock.now())
+
+    answers = iter(in_transaction(work))
     return [rendered(next(answers)) if isinstance(entry, Act) else entry for entry in entries]
 
 
@@ -83,11 +92,16 @@ def read(raw: msgspec.Raw) -> Act | dict[str, Any]:
     """An act, or the refusal of one that cannot be read."""
     act_id = ""
     try:
+        if len(bytes(raw)) > MAX_ACT_BYTES:
+            act_id = _id_of(raw)
+            raise Invalid("too_large", field="payload")
         sent = msgspec.json.decode(raw, type=ActIn)
         act_id = sent.id
         return to_act(sent)
     except msgspec.ValidationError as error:
         return refusal(act_id or _id_of(raw), Invalid("act_malformed", field="acts", detail=str(error)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return refusal(act_id, Invalid("json_malformed", field="acts"))
     except LabrelayError as error:
         return refusal(act_id, error)
 
@@ -99,6 +113,14 @@ def to_act(sent: ActIn) -> Act:
         raise Invalid("act_id_malformed", field="id") from None
     if sent.how not in HOWS:
         raise Invalid("field_malformed", field="how")
+    for name, value in (("type", sent.type), ("device", sent.device), ("site", sent.site)):
+        refuse_nul(value, field=name)
+    if len(sent.type) > MAX_TEXT or len(sent.site or "") > MAX_TEXT:
+        raise Invalid("field_malformed", field="type" if len(sent.type) > MAX_TEXT else "site")
+    if sent.seq is not None and not 0 <= sent.seq <= MAX_SEQ:
+        raise Invalid("field_malformed", field="seq")
+    refuse_nul(sent.subject, field="subject")
+    refuse_nul(sent.payload, field="payload")
     position = sent.position
     if position and not (-90 <= position.lat <= 90 and -180 <= position.lon <= 180):
         raise Invalid("field_malformed", field="position")
@@ -107,7 +129,7 @@ def to_act(sent: ActIn) -> Act:
         type=sent.type,
         occurred_at=clock.parse_instant(sent.occurred_at),
         subject=sent.subject,
-        payload=sent.payload,
+        payload=without_names(sent.payload),
         device=sent.device[:64],
         seq=sent.seq,
         how=sent.how,
@@ -118,6 +140,12 @@ def to_act(sent: ActIn) -> Act:
     )
 
 
+def without_names(payload: dict[str, Any]) -> dict[str, Any]:
+    """A patient's name is masked before anything is kept, whatever the sender forgot."""
+    reference = payload.get("patient_ref")
+    return {**payload, "patient_ref": mask_name(str(reference))} if reference else payload
+
+
 def degrees(value: float) -> str:
     """Five decimals (about a metre) as text: the log holds no floats."""
     return str(Decimal(repr(value)).quantize(Decimal("0.00001")))
@@ -126,7 +154,7 @@ def degrees(value: float) -> str:
 def _id_of(raw: msgspec.Raw) -> str:
     try:
         value = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     return str(value.get("id", ""))[:64] if isinstance(value, dict) else ""
 

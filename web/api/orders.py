@@ -15,6 +15,7 @@ from logistics.models import User
 from logistics.services import order_intake
 from logistics.services.order_intake import NewOrder, Taken, Tube
 from web.access import access
+from web.api.plain import refuse_nul
 from web.auth import audit, scope
 from web.messages import sentence
 
@@ -66,6 +67,8 @@ def post_orders() -> Response:
         raise Invalid("orders_malformed", field="orders", detail=str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Invalid("json_malformed", field="orders") from None
+    except RecursionError:
+        raise Invalid("json_malformed", field="orders") from None
     if len(envelope.orders) > MAX_ORDERS:
         raise Invalid("too_many_orders", field="orders", limit=MAX_ORDERS)
     entries = [read(raw) for raw in envelope.orders]
@@ -96,7 +99,10 @@ def read(raw: msgspec.Raw) -> NewOrder | dict[str, Any]:
     try:
         sent = msgspec.json.decode(raw, type=OrderIn)
         number = sent.order_number
+        refuse_nul(msgspec.to_builtins(sent), field="orders")
         return to_order(sent)
+    except (UnicodeDecodeError, RecursionError):
+        return refusal(number, Invalid("json_malformed", field="orders"))
     except msgspec.ValidationError as error:
         return refusal(number or _number_of(raw), Invalid("order_malformed", field="orders", detail=str(error)))
     except LabrelayError as error:

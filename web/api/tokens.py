@@ -10,10 +10,11 @@ from sqlalchemy import select
 
 from logistics.clock import wall_now
 from logistics.db import db, transaction
-from logistics.errors import Invalid, NotFound
-from logistics.models import ApiToken
+from logistics.errors import Forbidden, Invalid, NotFound
+from logistics.models import ApiToken, User
 from web import auth
 from web.access import access
+from web.api.plain import refuse_nul
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/api/v1/tokens")
 
@@ -23,8 +24,12 @@ def _limit() -> str:
 
 
 def _key() -> str:
-    body: dict[str, Any] = request.get_json(silent=True) or {}
-    return f"{request.remote_addr}|{str(body.get('username', '')).strip().lower()}"
+    return f"{request.remote_addr}|{str(_body().get('username', '')).strip().lower()}"
+
+
+def _body() -> dict[str, Any]:
+    body = request.get_json(silent=True)
+    return body if isinstance(body, dict) else {}
 
 
 @blueprint.post("")
@@ -32,12 +37,20 @@ def _key() -> str:
 @auth.limiter.limit(_limit, key_func=_key, deduct_when=lambda response: response.status_code != 201)
 def create() -> tuple[Response, int]:
     """{username, password, name} → {token}. The token is shown this once."""
-    body: dict[str, Any] = request.get_json()
+    body = _body()
     for field in ("username", "password", "name"):
         if not isinstance(body.get(field), str) or not body[field]:
             raise Invalid("field_missing", field=field)
+        refuse_nul(body[field], field=field)
+    try:
+        with transaction() as session:
+            user = auth.authenticate(session, body["username"], body["password"])
+    except Forbidden:
+        with transaction() as session:
+            auth.audit(session, "login_failed", body["username"][:80], username=body["username"][:80])
+        raise
     with transaction() as session:
-        user = auth.authenticate(session, body["username"], body["password"])
+        user = session.get_one(User, user.id)
         secret = auth.issue_token(session, user, body["name"][:80])
         auth.audit(session, "token_made", body["name"][:80], username=user.username)
     return jsonify({"token": secret, "username": user.username, "role": user.role, "site": user.site_code}), 201

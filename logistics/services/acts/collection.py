@@ -19,7 +19,7 @@ def register(desk: Desk) -> None:
 def collect(desk: Desk) -> None:
     """The tube has been taken from the patient; its stability clock starts."""
     specimen = lookup.specimen(desk)
-    desk.append_specimen(specimen, E.COLLECTED)
+    desk.append_specimen(specimen, E.COLLECTED, site=desk.own_site())
     stability.start_clock(desk.session, specimen)
     desk.result.update(specimen=specimen.accession, state=specimen.state, use_by=_iso(specimen.use_by_at))
 

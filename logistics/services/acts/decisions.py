@@ -19,6 +19,14 @@ def _own(desk: Desk) -> Specimen:
     return specimen
 
 
+def _at_hand(desk: Desk) -> Specimen:
+    """The tube, which must not stand at a laboratory that the actor does not act for, wherever it was collected."""
+    specimen = _own(desk)
+    if specimen.location_code is not None and not desk.scope.covers(specimen.location_code):
+        raise Conflict("specimen_elsewhere", field="specimen", specimen=specimen.accession, site=specimen.location_code)
+    return specimen
+
+
 def accept(desk: Desk) -> None:
     """Accepted, or accepted with concession when a reason is given (the reason shows on the report)."""
     specimen = _own(desk)
@@ -37,7 +45,7 @@ def accept(desk: Desk) -> None:
 
 def reject(desk: Desk) -> None:
     """Not fit for testing, for a coded reason; the collecting site sees it at once and may collect again."""
-    specimen = _own(desk)
+    specimen = _at_hand(desk)
     reason = known_reason(desk.session, desk.payload("reason"))
     payload = {"reason": reason.code, "hl7": reason.hl7, "note": _note(desk)}
     condition = desk.payload("condition", required=False)
@@ -78,7 +86,7 @@ def lost(desk: Desk) -> None:
 
 
 def dispose(desk: Desk) -> None:
-    specimen = _own(desk)
+    specimen = _at_hand(desk)
     desk.append_specimen(specimen, E.DISPOSED, {"note": _note(desk)})
     _tell(desk, specimen)
 

@@ -9,12 +9,13 @@ from sqlalchemy import select
 from logistics.db import next_number
 from logistics.domain import numbers
 from logistics.domain.custody import EventType as E
-from logistics.errors import Conflict
+from logistics.errors import Conflict, Invalid
 from logistics.models import Box, Consignment, ManifestVersion, Specimen
 from logistics.services import legs, lookup, pickups
 from logistics.services.desk import Desk
 from logistics.services.orders import local_day
 
+DAY_MIN = 24 * 60
 PRIORITY_ORDER = ("routine", "urgent", "stat")
 
 
@@ -195,12 +196,15 @@ def ready(desk: Desk) -> None:
 
 def urgent_call(desk: Desk) -> None:
     """Something must be fetched outside the round."""
+    within_min = desk.payload("within_min", int, required=False, default=90)
+    if not 1 <= within_min <= DAY_MIN:
+        raise Invalid("field_malformed", field="within_min")
     pickup = pickups.urgent(
         desk.session,
         desk.own_site(),
         at=desk.act.occurred_at,
         by=desk.actor.username,
-        note=desk.payload("note", required=False, default=""),
-        within=timedelta(minutes=desk.payload("within_min", int, required=False, default=90)),
+        note=desk.payload("note", required=False, default="")[:1000],
+        within=timedelta(minutes=within_min),
     )
     desk.result.update(pickup=pickup.id)

@@ -8,7 +8,7 @@ from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Consignment, ConsignmentLine, Nonconformity, Specimen
 from logistics.services import alerts, lookup
-from logistics.services.desk import Desk
+from logistics.services.desk import OUT_OF_BOX, Desk
 from logistics.services.reasons import known_reason
 
 CONDITIONS = ("good", "damaged", "leaked")
@@ -19,7 +19,7 @@ def receive(desk: Desk) -> None:
     consignment = _here(desk)
     specimen = lookup.specimen(desk, in_consignment=consignment.number)
     line = desk.session.get(ConsignmentLine, (consignment.number, specimen.id))
-    if line is None or line.outcome == "refused":
+    if line is None or line.outcome in OUT_OF_BOX:
         raise Conflict(
             "specimen_unexpected", field="specimen", specimen=specimen.accession, consignment=consignment.number
         )
@@ -36,7 +36,7 @@ def receive(desk: Desk) -> None:
 def receive_unexpected(desk: Desk) -> None:
     """A tube is in the box that is not on the manifest: logged with a reason, never silently added."""
     consignment = _here(desk)
-    note = desk.payload("note", required=False, default="")
+    note = desk.payload("note", required=False, default="")[:1000]
     condition = _condition(desk)
     accession = lookup.text(desk.act.subject.get("specimen"), field="specimen")
     try:
@@ -187,4 +187,5 @@ def _progress(desk: Desk, consignment: Consignment) -> dict[str, int]:
     outcomes = desk.session.scalars(
         select(ConsignmentLine.outcome).where(ConsignmentLine.consignment_number == consignment.number)
     ).all()
-    return {"checked": sum(outcome != "expected" for outcome in outcomes), "total": len(outcomes)}
+    inside = [outcome for outcome in outcomes if outcome not in OUT_OF_BOX]
+    return {"checked": sum(outcome != "expected" for outcome in inside), "total": len(inside)}

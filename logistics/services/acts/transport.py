@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, select
-from werkzeug.security import check_password_hash
 
 from logistics.domain import access
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Forbidden, Invalid, NotFound
 from logistics.models import Consignment, Handover, Pickup, Specimen, Stop, User
-from logistics.services import lookup
+from logistics.services import lookup, signatures
 from logistics.services.desk import Desk
 from logistics.services.orders import ZONE
 from logistics.services.reasons import known_reason
@@ -35,14 +35,17 @@ def hand_over(desk: Desk) -> None:
         raise Conflict(
             "wrong_destination", field="site", consignment=consignment.number, destination=consignment.destination_code
         )
+    _both_here(desk, consignment, meaning, giver, taker)
     tubes = lookup.tubes(desk.session, consignment.number)
     refused = _refuse(desk, consignment, tubes)
     staying = [tube for tube in tubes if tube.id not in refused]
     _check_count(desk, len(staying))
     if meaning == "delivery" and consignment.state == "in_transit":
         _arrived(desk, consignment, site)  # nobody told of the arrival, and both sides stand here
+    temp = desk.payload("box_temp_c", required=False)
+    box_temp_c = _number(temp)
     signature = {
-        "handover": desk.payload("handover_id", required=False, default=desk.act.id),
+        "handover": lookup.text(desk.payload("handover_id", required=False, default=desk.act.id), field="handover_id"),
         "giver": giver.username if giver else "",
         "giver_name": giver.name_zh if giver else "",
         "taker": taker.username,
@@ -50,7 +53,6 @@ def hand_over(desk: Desk) -> None:
         "meaning": meaning,
         "method": method,
     }
-    temp = desk.payload("box_temp_c", required=False)
     facts = {
         **signature,
         "count": len(staying),
@@ -76,7 +78,7 @@ def hand_over(desk: Desk) -> None:
             occurred_at=desk.act.occurred_at,
             tube_count=len(staying),
             refused_count=len(refused),
-            box_temp_c=_number(temp),
+            box_temp_c=box_temp_c,
         )
     )
     desk.result.update(
@@ -97,7 +99,11 @@ def _parties(desk: Desk, consignment: Consignment) -> tuple[User | None, User, s
         return _user(desk, consignment.holder), desk.actor, method
     if consignment.holder is not None and (other is None or other.username != consignment.holder):
         raise Conflict("not_the_holder", field="other", consignment=consignment.number)
-    if desk.actor.role not in {access.COURIER, access.RECEIVER}:
+    # It stands at a site: the courier takes it, whoever's screen both sign on.
+    gives = desk.actor.role not in {access.COURIER, access.RECEIVER} or (
+        desk.actor.role == access.RECEIVER and other is not None and other.role == access.COURIER
+    )
+    if consignment.holder is None and gives:
         if other is None:
             raise Invalid("other_party_missing", field="other")
         return desk.actor, other, method
@@ -120,8 +126,7 @@ def _other_party(desk: Desk, consignment: Consignment) -> tuple[User | None, str
         raise NotFound("user_unknown", field="other")
     if other.id == desk.actor.id:
         raise Invalid("two_people_needed", field="other")
-    if not other.pin_hash or not check_password_hash(other.pin_hash, desk.payload("pin")):
-        raise Forbidden("pin_wrong", field="pin")
+    signatures.check_pin(desk.session, other, desk.payload("pin"))
     return other, "pin"
 
 
@@ -131,11 +136,21 @@ def _meaning(consignment: Consignment, taker: User, site: str) -> str:
     return "transfer" if taker.role == access.COURIER else "delivery"
 
 
+def _both_here(desk: Desk, consignment: Consignment, meaning: str, *people: User | None) -> None:
+    """Couriers sign anywhere; who gives or takes for a site must work there, or above it."""
+    here = consignment.location_code if meaning == "pickup" else None
+    for person in people:
+        if person is not None and not signatures.stands_at(desk.session, person, here or desk.site):
+            raise Forbidden("signer_elsewhere", field="other", site=here or desk.site)
+
+
 def _refuse(desk: Desk, consignment: Consignment, tubes: list[Specimen]) -> set[int]:
     """Tubes that the taker does not take along, each with a coded reason: they stay at the site, unpacked."""
     refused: set[int] = set()
     by_accession = {tube.accession: tube for tube in tubes}
     for entry in desk.payload("refused", list, required=False, default=[]):
+        if not isinstance(entry, dict):
+            raise Invalid("field_malformed", field="refused")
         tube = by_accession.get(str(entry.get("specimen", "")))
         if tube is None:
             raise Invalid("specimen_not_in_consignment", field="refused", specimen=str(entry.get("specimen", ""))[:40])
@@ -232,7 +247,7 @@ def _stop(desk: Desk, site: str, states: tuple[str, ...]) -> Stop | None:
     """
     wanted = desk.act.subject.get("stop")
     query = select(Stop).where(Stop.courier == desk.actor.username, Stop.site_code == site)
-    if wanted is not None:
+    if isinstance(wanted, int) and 0 < wanted < 2**31:
         found = desk.session.scalars(query.where(Stop.id == wanted)).first()
         if found is not None:
             return found
@@ -246,6 +261,9 @@ def _number(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return float(text)
+        value = float(text) if len(text) <= 16 else math.nan
     except ValueError:
-        raise Invalid("field_malformed", field="box_temp_c") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise Invalid("field_malformed", field="box_temp_c")
+    return value

@@ -19,7 +19,7 @@ import { siteName } from "./courier-words.js";
 const SEAL = "*seal";
 const OTHER = "*other";
 const ANSWER_MS = 6000;
-const SIGNATURE_CODES = new Set(["pin_wrong", "seal_tail_wrong", "user_unknown", "other_party_missing", "two_people_needed"]);
+const SIGNATURE_CODES = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "seal_tail_wrong", "user_unknown", "other_party_missing", "two_people_needed"]);
 
 export function openSign(app, { stop = null, note = null, again = null }) {
   return new Signing(app, stop, note, again).open();
