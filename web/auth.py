@@ -128,7 +128,7 @@ def set_password(user: User, password: str) -> None:
     if len(password) < MIN_PASSWORD:
         raise Invalid("password_too_short", field="password", minimum=MIN_PASSWORD)
     user.password_hash = generate_password_hash(password)
-    user.session_version += 1
+    user.session_version = (user.session_version or 0) + 1  # a user who is not stored yet has none
 
 
 def set_pin(user: User, pin: str) -> None:

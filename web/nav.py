@@ -20,8 +20,9 @@ class Item:
 
 
 ITEMS = (
+    Item("admin.overview", _l("Administration"), "settings", ("administrator",)),
     Item("collector.worklist", _l("Worklist"), "tube", ("collector",)),
-    Item("collector.box", _l("Pack and seal"), "box", ("collector",)),
+    Item("collector.box", _l("Packing"), "box", ("collector",)),
     Item("collector.outcomes", _l("Outcomes"), "check", ("collector",)),
     Item("courier.today", _l("Today"), "route", ("courier",)),
     Item("receiver.desk", _l("Receiving"), "lab", ("receiver",)),
@@ -38,7 +39,6 @@ ITEMS = (
         "search",
         ("collector", "dispatcher", "receiver", "manager", "auditor"),
     ),
-    Item("admin.overview", _l("Administration"), "settings", ("administrator",)),
     Item("admin.audit_log", _l("Audit log"), "list", ("auditor",)),
 )
 
@@ -46,6 +46,7 @@ ITEMS = (
 def items_for(app: Flask, user: Any) -> list[dict[str, Any]]:
     role = getattr(user, "role", None)
     found = []
+    shown = _shown(request.endpoint)
     for item in ITEMS:
         if role not in item.roles or item.endpoint not in app.view_functions:
             continue
@@ -55,11 +56,20 @@ def items_for(app: Flask, user: Any) -> list[dict[str, Any]]:
                     "url": url_for(item.endpoint),
                     "label": item.label,
                     "icon": item.icon,
-                    "active": request.endpoint == item.endpoint,
+                    "active": item.endpoint == shown,
                     "endpoint": item.endpoint,
                 }
             )
     return found
+
+
+def _shown(endpoint: str | None) -> str | None:
+    """The item a page belongs to: its own, else the first of the same blueprint."""
+    known = [item.endpoint for item in ITEMS]
+    if endpoint is None or endpoint in known:
+        return endpoint
+    room = endpoint.partition(".")[0] + "."
+    return next((one for one in known if one.startswith(room)), None)
 
 
 def home_url(app: Flask, user: Any) -> str:

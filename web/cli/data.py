@@ -22,10 +22,10 @@ def init(username: str, no_catalogue: bool) -> None:
     from logistics.services import seed as seeding
     from web.app import create_app
     from web.auth import set_password
-    from web.cli.run import upgrade
+    from web.migrations import upgrade_tables
 
     app = create_app(settings())
-    upgrade(app)
+    upgrade_tables(app)
     password = secrets.token_urlsafe(12)
     with app.app_context(), transaction() as session:
         if session.scalars(select(User.id)).first() is not None:
@@ -44,14 +44,14 @@ def seed() -> None:
     """Fill an empty installation with the simulated Xianning network (only with LABRELAY_DEMO=1)."""
     from logistics.db import transaction
     from web.app import create_app
-    from web.cli.run import upgrade
     from web.demo.network import seed_demo
+    from web.migrations import upgrade_tables
 
     found = settings()
     if not found.demo:
         raise click.ClickException("The simulated network has public passwords. Set LABRELAY_DEMO=1 if you mean it.")
     app = create_app(found)
-    upgrade(app)
+    upgrade_tables(app)
     with app.app_context(), transaction() as session:
         done = seed_demo(session)
     click.echo("Seeded." if done else "There are sites already; nothing was changed.")
