@@ -1,0 +1,242 @@
+"""Every main page of every role as data, a network at work to show on them, and what each page must keep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error, Page, Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from logistics import clock, tasks
+from logistics.models import Alert, Specimen, User
+from logistics.services import network, overdue, pickups, planning
+from telemetry.models import ExcursionRow
+from tests import courier_day, warm_box
+from tests import factories as f
+from tests.factories import START, act, done
+
+NOW = START + timedelta(minutes=70)
+SERIOUS = {"serious", "critical"}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A page: who looks, where (names in braces are filled from the seeded network), what must be there first."""
+
+    role: str
+    path: str
+    ready: str = "h1"
+    foreign: bool = False  # holds text that is not in the reader's language on purpose
+    vendor: str = ""  # a part whose mark-up is not ours
+
+    @property
+    def name(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.role}{self.path}".lower()).strip("-")
+
+
+SCREENS = (
+    Screen("", "/login"),
+    Screen("", "/offline"),
+    Screen("", "/api/docs", ".opblock", foreign=True, vendor="#swagger"),
+    Screen("nurse", "/collector/", "#collect-scan[data-started]"),
+    Screen("nurse", "/collector/orders/new"),
+    Screen("nurse", "/collector/import/"),
+    Screen("nurse", "/collector/pack", "[data-pack][data-started]"),
+    Screen("nurse", "/collector/pack?box={box}", "[data-pack][data-started]"),
+    Screen("nurse", "/collector/outcomes"),
+    Screen("nurse", "/search"),
+    Screen("nurse", "/account"),
+    Screen("courier", "/courier", "html[data-courier=ready]"),
+    Screen("dispatcher", "/dispatch/board", "#courier-list .courier-line"),
+    Screen("dispatcher", "/dispatch/plans"),
+    Screen("dispatcher", "/dispatch/plans/{plan}", "#plan-map .pin"),
+    Screen("receiver", "/receiver/", "#desk[data-started]"),
+    Screen("receiver", "/receiver/?consignment={consignment}", "#desk[data-started]"),
+    Screen("receiver", "/receiver/incoming"),
+    Screen("receiver", "/receiver/forward", "[data-pack][data-started]"),
+    Screen("receiver", "/receiver/commands"),
+    Screen("manager", "/manager/alerts"),
+    Screen("manager", "/manager/alerts?state=all"),
+    Screen("manager", "/manager/alerts/{alert}"),
+    Screen("manager", "/manager/excursions"),
+    Screen("manager", "/manager/excursions/{excursion}", "[data-chart] canvas"),
+    Screen("manager", "/manager/dashboard"),
+    Screen("manager", "/search?q=2611"),
+    Screen("manager", "/journey/{tube}", "[data-chart] canvas"),
+    Screen("manager", "/journey/{rejected}"),
+    Screen("manager", "/journey?code=nothing"),
+    Screen("admin", "/admin/"),
+    Screen("admin", "/admin/sites"),
+    Screen("admin", "/admin/sites/{site}"),
+    Screen("admin", "/admin/users"),
+    Screen("admin", "/admin/users/{user}"),
+    Screen("admin", "/admin/boxes"),
+    Screen("admin", "/admin/boxes/{box}"),
+    Screen("admin", "/admin/tests"),
+    Screen("admin", "/admin/tests/CBC", foreign=True),  # quotes its sources in the language they were written in
+    Screen("admin", "/admin/reasons", foreign=True),  # lists both names of each
+    Screen("admin", "/admin/channels"),
+    Screen("admin", "/admin/channels/new"),
+    Screen("admin", "/admin/import/sites", foreign=True),  # names the columns of Chinese files
+    Screen("auditor", "/admin/audit"),
+    Screen("auditor", "/manager/excursions"),
+)
+PEOPLE_NAMES = {
+    "nurse": ("沈护士", "Nurse Shen"), "courier": ("李师傅", "Li Wei"), "receiver": ("周检验师", "Zhou Min"),
+    "manager": ("胡主任", "Dr Hu"), "dispatcher": ("调度员陈", "Chen Jie"), "admin": ("系统管理员", "Administrator"),
+    "auditor": ("审核员", "Auditor"),
+}  # fmt: skip
+PEOPLE = tuple(dict.fromkeys(screen.role for screen in SCREENS if screen.role))
+
+
+def build(session: Session) -> dict[str, Any]:
+    """A morning in full: sealed and warm boxes, tubes in every state, two plans, alerts; gives what stands in paths."""
+    courier_day.build(session)
+    for user in session.scalars(select(User).where(User.username.in_(PEOPLE_NAMES))):
+        user.name_zh, user.name_en = PEOPLE_NAMES[user.username]
+    session.commit()
+    number = _warm_consignment(session)
+    _worklist(session)
+    pickups.urgent(session, courier_day.FAR, at=NOW, by="nurse3", note="", within=timedelta(minutes=90))
+    overdue.sweep(session, now=NOW)
+    session.commit()
+    plan = _ready_plan(session)
+    tubes = {tube.accession: tube.id for tube in session.scalars(select(Specimen))}
+    return {
+        "box": courier_day.BOX_COLD, "consignment": number, "site": f.TOWN,
+        "tube": tubes[warm_box.ACCESSIONS[0]], "rejected": tubes[warm_box.ACCESSIONS[1]],
+        "plan": plan,
+        "alert": session.scalars(select(Alert.id).order_by(Alert.id)).all()[0],
+        "excursion": session.scalars(select(ExcursionRow.id).order_by(ExcursionRow.id)).all()[0],
+        "user": session.scalars(select(User.id).where(User.username == "nurse")).one(),
+    }  # fmt: skip
+
+
+def _warm_consignment(session: Session) -> str:
+    """A box that grew warm on its way, at the desk of the laboratory: one accepted, one rejected, one not checked."""
+    tubes = (*warm_box.ACCESSIONS, "2611220049", "2611220050")
+    warm_box.logger(session)
+    number = f.delivered(session, tubes)
+    warm_box.readings(session, [5.0, 5.1, *[12.0] * 8, 5.2, 5.0, 4.8, 4.9])
+    at = START + timedelta(minutes=65)
+    for accession in tubes[:3]:
+        subject = {"specimen": accession, "consignment": number}
+        done(session, "receiver", act("receive", subject, {"condition": "good"}, at=at))
+    done(session, "receiver", act("reject", {"specimen": tubes[1]}, {"reason": "HAEMOLYSED"}, at=at))
+    done(session, "receiver", act("declare_missing", {"specimen": tubes[3], "consignment": number}, at=at))
+    return number
+
+
+def _ready_plan(session: Session) -> int:
+    """Another plan of the day, really worked out; not published, so that the courier keeps the first."""
+    dispatcher = session.scalars(select(User).where(User.username == "dispatcher")).one()
+    row, job = planning.order(
+        session, day=clock.now().date().isoformat(), scope_code=f.COUNTY, seconds=5, by="dispatcher", now=NOW,
+        scope=network.scope_of_user(session, dispatcher), wall=clock.wall_now(), name="B",
+    )  # fmt: skip
+    found, job_id = row.id, job.id
+    session.commit()
+    tasks.run_job.run(job_id)
+    return found
+
+
+def _worklist(session: Session) -> None:
+    """At the township: two to collect, one of them urgent, and one collected."""
+    for serial, priority in ((30, "routine"), (31, "stat"), (32, "routine")):
+        code = courier_day.accession(serial)
+        payload = {"tests": ["CBC"], "patient_ref": "王**", "priority": priority}
+        done(session, "nurse", act("register", {"specimen": code}, payload, at=NOW - timedelta(minutes=20)))
+    done(session, "nurse", act("collect", {"specimen": courier_day.accession(32)}, at=NOW - timedelta(minutes=5)))
+
+
+class Viewer:
+    """One tab: opens pages, and says in words what is wrong with each."""
+
+    def __init__(self, page: Page, address: str, *, lang: str, msgids: Mapping[str, str]) -> None:
+        self.page, self.address, self.lang = page, address, lang
+        self._msgids = msgids
+        self._said: list[str] = []
+        page.on("pageerror", lambda error: self._said.append(str(error)))
+        page.on("console", lambda said: self._said.append(said.text) if said.type == "error" else None)
+
+    def sign_in(self, username: str) -> None:
+        self.page.goto(f"{self.address}/login?lang={self.lang}")
+        self.page.fill("#username", username)
+        self.page.fill("#password", f.PASSWORD)
+        with self.page.expect_navigation():
+            self.page.click("#login-form [type=submit]")
+
+    def faults(self, screen: Screen, path: str, *, axe: bool) -> list[str]:
+        """Opens the page; each fault in one line, nothing when it is good."""
+        self._said.clear()
+        answer = self.page.goto(f"{self.address}{path}{'&' if '?' in path else '?'}lang={self.lang}")
+        found = self._missing(screen, answer)
+        if not found:
+            self.settle()
+            found = self._shape() + self._language(screen) + (self._axe(screen) if axe else [])
+        return found + [f"console: {text}" for text in self._said]
+
+    def settle(self) -> None:
+        """Charts and maps draw after the page: wait for the network to be idle, but not for a page that polls."""
+        with suppress(Error):
+            self.page.wait_for_load_state("networkidle", timeout=900)
+
+    def _missing(self, screen: Screen, answer: Response | None) -> list[str]:
+        if answer is None or answer.status != 200:
+            return [f"answered {answer.status if answer else 'nothing'}"]
+        try:
+            self.page.wait_for_selector(screen.ready, state="attached", timeout=15_000)
+        except Error:
+            return [f"{screen.ready} did not appear"]
+        return [] if self.page.locator("h1:visible").count() == 1 else ["not exactly one heading of the page"]
+
+    def _shape(self) -> list[str]:
+        wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        return [f"{wide} px wider than the screen"] if wide > 0 else []
+
+    def _language(self, screen: Screen) -> list[str]:
+        """In Chinese: no text that is one of our English sentences where the Chinese is another, and nothing else that
+        reads like one. In English: no Chinese but names of people, which stay as they were written or signed."""
+        if screen.foreign:
+            return []
+        texts = [str(text) for text in self.page.evaluate(VISIBLE_TEXTS)]
+        if self.lang == "en":
+            left = [text for text in texts if CHINESE.search(NAMES.sub("", text))]
+            return [f"not English: {text}" for text in left]
+        left = [text for text in texts if self._msgids.get(text, text) != text or SENTENCE.search(text)]
+        return [f"not Chinese: {text}" for text in left]
+
+    def _axe(self, screen: Screen) -> list[str]:
+        context = {"exclude": [[screen.vendor]]} if screen.vendor else None
+        found = Axe().run(self.page, context=context).response["violations"]
+        return [
+            f"axe {one['id']}: {[node['html'][:120] for node in one['nodes'][:3]]}"
+            for one in found
+            if one["impact"] in SERIOUS
+        ]
+
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+NAMES = re.compile(r"[\u4e00-\u9fff]\*+|张三|" + "|".join(name for name, _ in PEOPLE_NAMES.values()))
+SENTENCE = re.compile(r"\b[A-Za-z][a-z]+ [a-z]+ [a-z]+\b")
+VISIBLE_TEXTS = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = new Set();
+  const own = document.documentElement.lang;
+  while (walker.nextNode()) {
+    const text = walker.currentNode.data.trim().replace(/\\s+/g, ' ');
+    const parent = walker.currentNode.parentElement;
+    if (!text || parent.closest('script, style, code, pre, [hidden], .visually-hidden')) continue;
+    const spoken = parent.closest('[lang]');
+    if (spoken && spoken.lang !== own) continue;
+    if (parent.getClientRects().length) found.add(text);
+  }
+  return [...found];
+}"""
