@@ -44,7 +44,7 @@ class Screen:
 SCREENS = (
     Screen("", "/login"),
     Screen("", "/offline"),
-    Screen("", "/api/docs", ".opblock", foreign=True, vendor="#swagger"),
+    Screen("", "/api/docs", ".opblock", foreign=True, vendor="#api-viewer"),
     Screen("nurse", "/collector/", "#collect-scan[data-started]"),
     Screen("nurse", "/collector/orders/new"),
     Screen("nurse", "/collector/import/"),

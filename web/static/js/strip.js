@@ -2,11 +2,12 @@
 import { contact, contactAge } from "./api.js";
 import { formatTime, now, rate } from "./clock.js";
 import { chip, fill, h, icon, meta, setTone } from "./dom.js";
-import { _ } from "./i18n.js";
+import { _, ready } from "./i18n.js";
 import { dismiss, outbox, refusals, retryStuck, state, waiting } from "./outbox.js";
 import { toast } from "./toast.js";
 
 const SILENT_MS = 90000;
+let spoken = false; // before the words of the language are there the server's own text stands
 
 /** The word for an act's type, in the user's language. */
 export const actName = (type) => ({
@@ -36,7 +37,7 @@ function face() {
 
 function paint() {
   const strip = document.getElementById("strip");
-  if (!strip) return;
+  if (!strip || !spoken) return;
   const { tone, icon: name, text } = face();
   const at = heardAt();
   setTone(strip, tone);
@@ -87,7 +88,10 @@ export function startStrip() {
   });
   contact.addEventListener("heard", paint);
   setInterval(paint, 5000);
-  paint();
+  ready.then(() => {
+    spoken = true;
+    paint();
+  });
   const dialog = document.getElementById("outbox-dialog");
   document.getElementById("strip").addEventListener("click", () => list());
   outbox.addEventListener("changed", () => dialog.open && list());
