@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -184,9 +183,10 @@ class Viewer:
         return found + [f"console: {text}" for text in self._said]
 
     def settle(self) -> None:
-        """Charts and maps draw after the page: wait for the network to be idle, but not for a page that polls."""
-        with suppress(Error):
-            self.page.wait_for_load_state("networkidle", timeout=900)
+        """Scripts write after the page is there: until they have the words of the language and have drawn twice."""
+        self.page.wait_for_function(SPOKEN, timeout=10_000)
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.wait_for_timeout(60)
 
     def _missing(self, screen: Screen, answer: Response | None) -> list[str]:
         if answer is None or answer.status != 200:
@@ -226,6 +226,7 @@ class Viewer:
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NAMES = re.compile(r"[\u4e00-\u9fff]\*+|张三|" + "|".join(name for name, _ in PEOPLE_NAMES.values()))
 SENTENCE = re.compile(r"\b[A-Za-z][a-z]+ [a-z]+ [a-z]+\b")
+SPOKEN = "document.readyState === 'complete' && (document.querySelector('.strip-text') || {}).textContent !== '…'"
 VISIBLE_TEXTS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const found = new Set();

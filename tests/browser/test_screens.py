@@ -70,7 +70,7 @@ def test_every_page_is_good(network: Network, lang: str, size: str) -> None:
     faults: list[str] = []
     for role in ("", *screens.PEOPLE):
         context = network.browser.new_context(
-            viewport=SIZES[size], has_touch=size == "phone", is_mobile=size == "phone"
+            viewport=SIZES[size], has_touch=size == "phone", is_mobile=size == "phone", service_workers="block"
         )
         viewer = screens.Viewer(context.new_page(), network.address, lang=lang, msgids=network.msgids)
         if role:
