@@ -18,6 +18,7 @@ ACTIONS: dict[str, Any] = {
     "orders_received": _l("sent orders by API"),
     "orders_imported": _l("imported orders"),
     "patient_ref_read": _l("read a patient reference"),
+    "patient_refs_read": _l("saw patient references in a list"),
     "site_added": _l("added a site"),
     "site_changed": _l("changed a site"),
     "user_added": _l("added a user"),
