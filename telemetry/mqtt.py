@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 import paho.mqtt.client as paho
 from flask import Flask
 from paho.mqtt.enums import CallbackAPIVersion
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from logistics import clock
 from logistics.db import transaction
@@ -41,6 +41,7 @@ IN_FLIGHT = 1000
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 10.0
 BEAT_EVERY_S = 2.0
 KEEPALIVE_S = 30
+COLLISIONS_MOST = 3
 # A hole in a device's numbers is asked for this often, then left to the page.
 ASK_AGAIN_S = 30.0
 ASK_MOST = 5
@@ -166,6 +167,7 @@ class Ingest:
 
     def _store(self, batch: list[Held], stop: threading.Event) -> None:
         wait_s = RETRY_FIRST_S
+        collisions = 0
         while not stop.is_set():
             try:
                 result = self._commit(batch)
@@ -175,7 +177,12 @@ class Ingest:
                 wait_s = min(wait_s * 2, RETRY_MOST_S)
                 self._beat()
                 continue
-            except Exception:
+            except Exception as error:
+                # Somebody else raised the same alert or wrote the same row meanwhile: the next look sees it.
+                if isinstance(error, IntegrityError) and collisions < COLLISIONS_MOST:
+                    collisions += 1
+                    stop.wait(wait_s)
+                    continue
                 # A fault in one message must not stop all others: each on its own, the guilty one is kept aside.
                 log.exception("mqtt: a batch of %d cannot be stored; trying its messages one by one", len(batch))
                 if len(batch) == 1:

@@ -132,7 +132,7 @@ def set_password(user: User, password: str) -> None:
 
 
 def set_pin(user: User, pin: str) -> None:
-    if not (pin.isdigit() and 4 <= len(pin) <= 8):
+    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 8):
         raise Invalid("pin_malformed", field="pin")
     user.pin_hash = generate_password_hash(pin, method="scrypt:4096:8:1")
 

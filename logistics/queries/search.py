@@ -131,6 +131,9 @@ def _text(text: str) -> ColumnElement[bool]:
 
 def _day(text: str, field: str) -> datetime:
     try:
-        return datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(0), ZONE)  # noqa: DTZ007
+        day = datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(0), ZONE)  # noqa: DTZ007
     except ValueError:
         raise Invalid("search_day_malformed", field=field) from None
+    if not 1900 <= day.year < 9999:  # nothing is registered there, and a day more or less must be a day
+        raise Invalid("search_day_malformed", field=field)
+    return day

@@ -146,6 +146,7 @@ def publish(session: Session, row: PlanRow, *, by: str, now: datetime) -> None:
         raise Conflict("plan_not_ready", field="plan", state=row.state)
     if row.day < local_day(now).isoformat():
         raise Conflict("plan_day_past", field="plan", day=row.day)
+    alone_on(session, row.day)
     problem = from_builtins(row.problem, Problem)
     routes = [from_builtins(route, Route) for route in row.result["routes"]]
     _refuse_if_promised(session, row, routes)
@@ -160,6 +161,11 @@ def publish(session: Session, row: PlanRow, *, by: str, now: datetime) -> None:
     row.state, row.published_at, row.published_by = "published", now, by
     session.flush()
     next_number(session, BOARD)
+
+
+def alone_on(session: Session, day: str) -> None:
+    """One publication of a day at a time, until the transaction ends: each must see the one before it."""
+    next_number(session, f"publish:{day}")
 
 
 def replace_route(session: Session, old: PlanRow, fresh: PlanRow, courier: str, *, by: str, now: datetime) -> None:

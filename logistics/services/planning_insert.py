@@ -186,6 +186,9 @@ def accept(session: Session, row: PlanRow, pickup_id: int, *, courier: str, by: 
 
     Raises Conflict('offer_gone') when it does not fit any more.
     """
+    # A colleague may have published since the offers were read: his version is the one to go on from.
+    planning.alone_on(session, row.day)
+    session.refresh(row)
     board = _Board(session, row, pickup_id, now)
     chosen = next((one for one in board.offers() if one[0].courier == courier), None)
     if chosen is None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from logistics.db import db, transaction
 from logistics.domain.acts import Act, Answer, Status
 from logistics.models import Act as ActRow
-from logistics.models import AuditEntry, Consignment, Specimen, User
-from logistics.services import custody, network, rebuild
+from logistics.models import AuditEntry, Consignment, Plan, Specimen, User
+from logistics.services import custody, network, planning, rebuild
+from routing import Problem, to_builtins
+from telemetry import devices, mqtt
+from telemetry.ingest import Incoming
+from telemetry.models import DeadLetter, ReadingRow
 from tests import factories as f
 from tests.factories import act, do, done
 
@@ -295,3 +301,68 @@ def test_a_tube_is_collected_at_the_collectors_site(world: Session) -> None:
     """An act that names another site does not put the tube there."""
     done(world, "nurse", act("register", {"specimen": "T1"}, {"tests": ["CBC"]}))
     assert do(world, "nurse", act("collect", {"specimen": "T1"}, site=f.OTHER_TOWN)).status is Status.REFUSED
+
+
+# --- two dispatchers --------------------------------------------------------------------------------------
+
+
+def ready_plan(session: Session) -> int:
+    """A plan without routes, worked out and not published."""
+    problem = to_builtins(Problem(sites=(), requests=(), couriers=()))
+    row = Plan(
+        day="2026-03-09", scope_code=f.COUNTY, name="", state="ready", created_at=f.START, created_by="dispatcher",
+        problem=problem, result={"routes": []}, notice="",
+    )  # fmt: skip
+    session.add(row)
+    session.commit()
+    return row.id
+
+
+def test_two_dispatchers_publish_at_the_same_time(app: Flask, world: Session) -> None:
+    """Two plans of one day and county: one of them is driven, the other is superseded."""
+    for _turn in range(4):
+        ids = [ready_plan(world), ready_plan(world)]
+        start = threading.Barrier(2)
+
+        def publish(plan_id: int, start: threading.Barrier = start) -> None:
+            with app.app_context():
+                start.wait()
+                with transaction() as session:
+                    row = session.get_one(Plan, plan_id, with_for_update=True)
+                    planning.publish(session, row, by="dispatcher", now=f.START)
+                    time.sleep(0.05)
+                db.session.remove()
+
+        threads = [threading.Thread(target=publish, args=(one,)) for one in ids]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        states = world.scalars(select(Plan.state).order_by(Plan.id)).all()
+        world.commit()
+        assert states.count("published") == 1, states
+
+
+# --- readings ---------------------------------------------------------------------------------------------
+
+
+def test_a_reading_is_not_set_aside_for_a_collision(
+    app: Flask, world: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes raise one alert at the same time: the loser tries again, its reading is stored, not buried."""
+    devices.register(world, "LG-1", now=f.START - timedelta(hours=1))
+    world.commit()
+    body = b'{"seq": 1, "readings": [{"at": "2026-03-09T01:00:00+00:00", "temp_c": 5.0}]}'
+    ingest = mqtt.Ingest("mqtt://127.0.0.1:1")
+    commit, calls = ingest._commit, []
+
+    def once_colliding(batch: list[mqtt.Held]) -> object:
+        calls.append(1)
+        if len(calls) == 1:
+            raise IntegrityError("INSERT INTO alert", {}, Exception("duplicate key"))
+        return commit(batch)
+
+    monkeypatch.setattr(ingest, "_commit", once_colliding)
+    ingest._store([mqtt.Held(0, 1, 0, Incoming("labrelay/v1/LG-1/readings", body))], threading.Event())
+    assert len(world.scalars(select(ReadingRow)).all()) == 1
+    assert world.scalars(select(DeadLetter)).all() == []

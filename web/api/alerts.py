@@ -102,6 +102,6 @@ def alert_json(entry: queries.Entry) -> dict[str, Any]:
 
 def _limit() -> int:
     text = request.args.get("limit", "100")
-    if not text.isdigit() or not 1 <= int(text) <= queries.MAX_ROWS:
+    if not text.isdecimal() or not 1 <= int(text) <= queries.MAX_ROWS:
         raise Invalid("limit_out_of_range", field="limit", maximum=queries.MAX_ROWS)
     return int(text)

@@ -104,7 +104,7 @@ def _words(name: str) -> list[str]:
 
 def _limit() -> int:
     text = request.args.get("limit", "100")
-    if not text.isdigit() or not 1 <= int(text) <= records.MAX_ROWS:
+    if not text.isdecimal() or not 1 <= int(text) <= records.MAX_ROWS:
         raise Invalid("limit_out_of_range", field="limit", maximum=records.MAX_ROWS)
     return int(text)
 

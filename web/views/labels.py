@@ -52,7 +52,7 @@ def _stock(default: str) -> labels.Stock:
 @access("collector", "receiver")
 def specimens() -> Response:
     """Labels of the chosen tubes (``id`` repeated), or of all that have none yet (``all=unprinted``)."""
-    ids = [int(value) for value in request.form.getlist("id") if value.isdigit()]
+    ids = [int(value) for value in request.form.getlist("id") if value.isdecimal() and len(value) < 10]
     with transaction() as session:
         if request.form.get("all") == "unprinted":
             chosen = worklists.unprinted(session, scope(), now=clock.now())

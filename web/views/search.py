@@ -37,7 +37,7 @@ def specimens() -> str | WerkzeugResponse:
     session = db.session()
     wanted = _filter()
     page = request.args.get("page", "1")
-    number = int(page) if page.isdigit() else 1
+    number = int(page) if page.isdecimal() else 1
     found = None
     if not wanted.empty:
         found = queries.find(session, scope(), current_user.username, wanted, page=number)
