@@ -105,7 +105,7 @@ def test_a_box_is_emptied_without_a_mouse(desk: tuple[str, Browser, Page], app: 
     result(page, "desk-scan", "Received already")
     press(page, "r")
     expect(page.locator("#reason-dialog")).to_be_visible()
-    press(page, "8")
+    press(page, page.locator('#reason-dialog [value="HAEMOLYSED"] kbd').inner_text())
     result(page, "desk-scan", "Rejected: Haemolysed")
     press(page, "f")
     result(page, "desk-scan", "1 tubes are not checked yet")
