@@ -19,6 +19,7 @@ from logistics.domain.access import Scope
 from logistics.models import Alert, Consignment, Counter, Courier, CourierPosition, Pickup, Plan, Site, Stop
 from logistics.queries.dispatch import TIERS, iso, user_names
 from logistics.services.orders import local_day
+from logistics.services.pickups import at_minute
 from logistics.services.planning_problem import ROADS
 from routing.travel import road_time_s
 
@@ -168,8 +169,14 @@ def _judge(line: _Line, sites: dict[str, Site], warm: dict[str, Alert], now: dat
     return None
 
 
+def shift_start(courier: Courier, now: datetime) -> datetime:
+    """When his shift of today begins or began."""
+    return at_minute(local_day(now).isoformat(), courier.shift_from_min)
+
+
 def _silence(line: _Line, now: datetime) -> timedelta:
-    since = line.courier.on_duty_since or now
+    """How long nothing was heard; the night before the shift does not count."""
+    since = max(line.courier.on_duty_since or now, shift_start(line.courier, now))
     last = max(since, line.position.at) if line.position else since
     return now - last
 

@@ -86,6 +86,17 @@ def _update(
         queue(session, alert, f"update:{len(alert.notes) + 1}")
 
 
+def undecided_excursion(session: Session, consignment_number: str, specimen_id: int) -> Alert | None:
+    """The excursion of this consignment that concerns the tube and that nobody has decided yet."""
+    query = select(Alert).where(
+        Alert.consignment_number == consignment_number, Alert.kind == "excursion", Alert.state != "closed"
+    )
+    for alert in session.scalars(query):
+        if specimen_id in alert.specimen_ids and not any(note.kind == "assessed" for note in alert.notes):
+            return alert
+    return None
+
+
 def end_alert(session: Session, incident_key: str, *, now: datetime, params: Mapping[str, Any] | None = None) -> None:
     """The incident is over; it stays in the inbox until somebody has acknowledged it."""
     alert = session.scalars(select(Alert).where(Alert.incident_key == incident_key)).first()

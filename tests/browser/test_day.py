@@ -479,15 +479,16 @@ COMMON = [
 ]  # fmt: skip
 TYPED = [("registered", "nurse", "typed"), ("collected", "nurse", "scanned"), ("packed", "nurse", "typed")]
 IMPORTED = [("registered", "nurse", "imported"), ("collected", "nurse", "typed"), ("packed", "nurse", "typed")]
-RECEIVED = ("received", "receiver", "typed")
+RECEIVED, HELD = ("received", "receiver", "typed"), ("held", "receiver", "typed")
+DECIDED = [HELD, ("released", "manager", "typed"), ("accepted", "manager", "typed")]
 
 
 def assert_log(day: Day, typed: str, number: str) -> None:
     """Every stream holds what happened, in order, by whom and how; the log is whole and gives the same projections."""
     expected = {
-        typed: [*TYPED, *COMMON, RECEIVED, ("accepted", "manager", "typed")],
-        GOOD: [*IMPORTED, *COMMON, RECEIVED, ("accepted", "manager", "typed")],
-        HAEMOLYSED: [*IMPORTED, *COMMON, RECEIVED, ("rejected", "receiver", "typed")],
+        typed: [*TYPED, *COMMON, RECEIVED, *DECIDED],
+        GOOD: [*IMPORTED, *COMMON, RECEIVED, *DECIDED],
+        HAEMOLYSED: [*IMPORTED, *COMMON, RECEIVED, HELD, ("rejected", "receiver", "typed")],
         MISSING: [*IMPORTED, *COMMON, ("declared_missing", "receiver", "typed")],
     }
     for accession, events in expected.items():

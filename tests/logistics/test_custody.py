@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from logistics.db import db, transaction
 from logistics.domain.acts import Status
 from logistics.models import Alert, Consignment, ConsignmentLine, CustodyEvent, Handover, Nonconformity, User
-from logistics.services import custody, network, rebuild
+from logistics.services import alerts, custody, network, rebuild
 from tests import factories as f
 from tests.factories import act, do, done
 
@@ -269,3 +269,33 @@ def test_rebuild_mends_a_projection(world: Session) -> None:
     world.commit()
     assert rebuild.differences(world) == []
     assert world.scalar(select(func.count()).select_from(CustodyEvent)) == 2
+
+
+def test_a_tube_that_travelled_warm_is_held_until_the_manager_has_decided(world: Session) -> None:
+    """Received from a box with an undecided excursion: on hold, not to be accepted in passing; its neighbour, which
+    the excursion does not concern, is free. After the manager's release it can be accepted."""
+    number = f.delivered(world, ("WARM", "COLD"))
+    warm = f.find(world, "WARM")
+    alerts.raise_alert(
+        world,
+        kind="excursion",
+        severity="warning",
+        site_code=f.COUNTY,
+        incident_key=f"excursion:BX-C:{number}",
+        consignment_number=number,
+        params={},
+        specimen_ids=[warm.id],
+        occurred_at=f.START,
+        now=f.START,
+    )
+    world.commit()
+    for accession in ("WARM", "COLD"):
+        subject = {"specimen": accession, "consignment": number}
+        result = done(world, "receiver", act("receive", subject, {"condition": "good"}))
+        assert result["on_hold"] is (accession == "WARM")
+    assert do(world, "receiver", act("accept", {"specimen": "WARM"})).code == "specimen_on_hold"
+    done(world, "receiver", act("accept", {"specimen": "COLD"}))
+    done(world, "manager", act("release", {"specimen": "WARM"}, {"reason": "twenty minutes at 9 °C"}))
+    done(world, "receiver", act("accept", {"specimen": "WARM"}))
+    assert events_of(world, "WARM")[-4:] == ["received", "held", "released", "accepted"]
+    assert rebuild.differences(world) == []

@@ -30,7 +30,15 @@ def receive(desk: Desk) -> None:
     desk.append_specimen(
         specimen, E.RECEIVED, {"condition": _condition(desk), "consignment": consignment.number}, site=desk.site
     )
+    _hold_if_warm(desk, specimen, consignment)
     desk.result.update(_about(specimen), **_progress(desk, consignment))
+
+
+def _hold_if_warm(desk: Desk, specimen: Specimen, consignment: Consignment) -> None:
+    """A tube whose box left its band waits for the manager's decision, so that nobody accepts it in passing."""
+    alert = alerts.undecided_excursion(desk.session, consignment.number, specimen.id)
+    if alert is not None and not specimen.on_hold:
+        desk.append_specimen(specimen, E.HELD, {"reason": "excursion", "incident": alert.incident_key}, site=desk.site)
 
 
 def receive_unexpected(desk: Desk) -> None:
@@ -68,6 +76,7 @@ def receive_unexpected(desk: Desk) -> None:
             {"condition": condition, "consignment": consignment.number, "from": specimen.consignment_number},
             site=desk.site,
         )
+        _hold_if_warm(desk, specimen, consignment)
         desk.result.update(_about(specimen))
     desk.result.update(known=specimen is not None, **_progress(desk, consignment))
 

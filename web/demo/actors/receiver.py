@@ -15,7 +15,7 @@ from web.demo.script import local
 from web.demo.stage import Stage, Turns, insist
 
 LOOK_EVERY = timedelta(minutes=3)
-FORWARD_AT = time(13, 10)
+FORWARD_AT, FORWARD_UNTIL = time(13, 10), time(15, 0)
 CITY = "H421200"
 REJECTS = ("CLOTTED", "HAEMOLYSED", "QNS")
 REJECT_SHARE = 0.012
@@ -48,7 +48,9 @@ class Receiver:
     def forwarding(self) -> Turns:
         """The colleague who packs what only the city tests, in time for the trunk run; the rest waits a day."""
         yield local(self.stage.day, FORWARD_AT)
-        self._forward(script.chance(self.stage.day, f"{self.username} forward"))
+        luck = script.chance(self.stage.day, f"{self.username} forward")
+        while clock.now() < local(self.stage.day, FORWARD_UNTIL) and not self._forward(luck):
+            yield clock.now() + timedelta(minutes=8)
 
     def _arrived(self) -> list[dict[str, Any]]:
         api = self.stage.api(self.username)
@@ -95,16 +97,22 @@ class Receiver:
                 acts.append(act("declare_missing", clock.now(), subject, {}, how="ticked", site=self.site))
             else:
                 acts.append(act("receive", clock.now(), subject, {"condition": "good"}, site=self.site))
+        held = {a["result"].get("specimen") for a in api.acts(acts) if a["result"].get("on_hold")}
+        acts = []
         acts.append(act("close_receipt", clock.now(), {"consignment": number}, {}, how="typed", site=self.site))
         present = [tube for tube in tubes if tube["accession"] != absent]
         bad = {tube["accession"] for tube in present if luck.random() < REJECT_SHARE}
         if origin == incidents.rejected_tube_site and present:
             bad.add(present[0]["accession"])
-        acts += [self._decision(tube, tube["accession"] in bad, luck) for tube in present if self._decides(tube, bad)]
+        acts += [
+            self._decision(tube, tube["accession"] in bad, luck) for tube in present if self._decides(tube, bad, held)
+        ]
         api.acts(acts)
 
-    def _decides(self, tube: Mapping[str, Any], bad: set[str]) -> bool:
-        return tube["destination"] == self.site or tube["accession"] in bad
+    def _decides(self, tube: Mapping[str, Any], bad: set[str], held: set[str | None]) -> bool:
+        """What is not fit is rejected; what is tested here is accepted, unless a manager has to decide."""
+        fit = tube["destination"] == self.site and tube["accession"] not in held
+        return fit or tube["accession"] in bad
 
     def _decision(self, tube: Mapping[str, Any], bad: bool, luck: random.Random) -> dict[str, Any]:
         subject = {"specimen": tube["accession"]}
@@ -112,13 +120,13 @@ class Receiver:
             return act("reject", clock.now(), subject, {"reason": luck.choice(REJECTS)}, how="typed", site=self.site)
         return act("accept", clock.now(), subject, {}, site=self.site)
 
-    def _forward(self, luck: random.Random) -> None:
-        """Tubes for the city go into a trunk box each of their class, sealed and reported."""
+    def _forward(self, luck: random.Random) -> bool:
+        """Tubes for the city go into a trunk box each of their class, sealed and reported. False: none is here yet."""
         api = self.stage.api(self.username)
         here = api.get("/api/v1/specimens", site=self.site, state="received", limit=500)["specimens"]
         going = [tube for tube in here if tube["destination"] != self.site and not tube["on_hold"]]
         if not going:
-            return
+            return False
         free: dict[str, str] = {}
         for box in api.get("/api/v1/boxes", home=self.site)["boxes"]:
             if not box["consignment"]:
@@ -134,6 +142,7 @@ class Receiver:
             api.act(act("seal", clock.now(), {"consignment": number}, {"seal": seal}, site=self.site))
         if numbers:
             api.act(act("ready", clock.now(), {}, {}, how="typed", site=self.site))
+        return bool(numbers)
 
     def _found(self) -> None:
         """The missing tube lay in the absorbent of another box."""

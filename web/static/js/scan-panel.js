@@ -14,6 +14,7 @@ import { Scanner } from "./scanner.js";
 import { play, unlockSound } from "./sound.js";
 import { startWedge } from "./wedge.js";
 
+const BURST_MS = 20;
 const FLASH_MS = 700;
 const FRAMES = { ok: "is-ok", already: "is-again", wrong: "is-wrong" };
 
@@ -135,14 +136,26 @@ export function createScanPanel(root, { onScan, wedge = true, validate = null, o
     part("zoom").querySelector("input").addEventListener("input", (event) => scanner.setZoom(Number(event.target.value)).catch(() => undefined));
   }
   const entry = part("entry");
+  const speed = { keys: 0, first: 0, last: 0 };
+  const keyed = (event) => {
+    if (event.key.length !== 1) return;
+    if (!entry.elements.code.value) Object.assign(speed, { keys: 0, first: event.timeStamp });
+    speed.keys += 1;
+    speed.last = event.timeStamp;
+  };
   const submit = (event) => {
     event.preventDefault();
     unlockSound();
     const field = entry.elements.code;
-    if (field.value.trim()) take(field.value, "typed");
+    const text = field.value.trim();
     field.value = "";
+    if (!text) return;
+    // A handheld scanner that fills the field writes every character, and faster than fingers do.
+    const burst = speed.keys >= Math.max(text.length, 4) && (speed.last - speed.first) / speed.keys < BURST_MS;
+    take(text, burst ? "scanned" : "typed");
   };
   if (entry) entry.addEventListener("submit", submit);
+  if (entry) entry.addEventListener("keydown", keyed);
   const stopWedge = wedge ? startWedge({ onScan: (text) => take(text, "scanned"), onKey, validate }) : () => undefined;
 
   // Until here a click would have been lost: the template delivers them disabled.
@@ -155,6 +168,7 @@ export function createScanPanel(root, { onScan, wedge = true, validate = null, o
       stopWedge();
       if (scanner) scanner.dispose();
       if (entry) entry.removeEventListener("submit", submit);
+      if (entry) entry.removeEventListener("keydown", keyed);
     },
   };
 }
