@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STAMPS := $(VENV)/.stamps
-PYTEST ?= -n 2 --dist loadfile
+PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
 PACKAGES := routing logistics telemetry web
 
 .PHONY: help run up test lint format bench translations locks clean system-run system-tests

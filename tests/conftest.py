@@ -45,6 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "both_databases: run on SQLite and again on PostgreSQL")
 
 
+# With two workers the long files must not be the last to start.
+LONGEST = ("test_screens.py", "test_simulated_day.py", "test_day.py", "test_dispatch.py", "test_planning_worker.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "dialect" in metafunc.fixturenames:
         both = metafunc.definition.get_closest_marker("both_databases")
