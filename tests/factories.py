@@ -117,11 +117,15 @@ def act(
     )
 
 
+def user(session: Session, username: str) -> User:
+    return session.scalars(select(User).where(User.username == username)).one()
+
+
 def do(session: Session, username: str, one: Act, *, now: datetime | None = None) -> Answer:
     """Record an act as this user and commit."""
-    user = session.scalars(select(User).where(User.username == username)).one()
-    scope = network.scope_of_user(session, user)
-    answer = custody.record(session, [one], actor=user, scope=scope, now=now or one.occurred_at)[0]
+    actor = user(session, username)
+    scope = network.scope_of_user(session, actor)
+    answer = custody.record(session, [one], actor=actor, scope=scope, now=now or one.occurred_at)[0]
     session.commit()
     return answer
 

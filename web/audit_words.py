@@ -19,6 +19,7 @@ ACTIONS: dict[str, Any] = {
     "orders_imported": _l("imported orders"),
     "patient_ref_read": _l("read a patient reference"),
     "patient_refs_read": _l("saw patient references in a list"),
+    "act_settled": _l("settled a late act"),
     "site_added": _l("added a site"),
     "site_changed": _l("changed a site"),
     "user_added": _l("added a user"),

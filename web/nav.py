@@ -32,6 +32,7 @@ ITEMS = (
     Item("dispatch.plans", _l("Plans"), "route", ("dispatcher",)),
     Item("manager.inbox", _l("Alerts"), "bell", ("manager", "administrator")),
     Item("manager.excursions", _l("Excursions"), "thermometer", ("manager", "auditor")),
+    Item("review.listing", _l("For review"), "swap", ("manager", "auditor")),
     Item("manager.dashboard", _l("Indicators"), "chart", ("manager", "auditor", "administrator")),
     Item(
         "search.specimens",

@@ -67,6 +67,7 @@ SCREENS = (
     Screen("manager", "/manager/excursions"),
     Screen("manager", "/manager/excursions/{excursion}", "[data-chart] canvas"),
     Screen("manager", "/manager/dashboard"),
+    Screen("manager", "/review"),
     Screen("manager", "/search?q=2611"),
     Screen("manager", "/journey/{tube}", "[data-chart] canvas"),
     Screen("manager", "/journey/{rejected}"),

@@ -300,10 +300,21 @@ ROWS: dict[tuple[str, str], Row] = {
         frozenset({"manager", "auditor"}), Listed(lambda w: f"/manager/excursions/{w.extra['excursion']}")),
     ("GET", "manager.excursion"): Row(
         frozenset({"manager", "auditor"}), HIDDEN, lambda w: {"excursion_id": w.extra["excursion"]}),
+    ("GET", "review.listing"): Row(frozenset({"manager", "auditor"}), Listed(lambda w: str(w.extra["late"]))),
+    ("POST", "review.settle"): Row(
+        frozenset({"manager"}), HIDDEN, lambda w: {"act_id": w.extra["late"]}, lambda w: {"data": {"word": "seen"}}),
     ("POST", "manager.sign"): Row(
         frozenset({"manager"}), HIDDEN, lambda w: {"excursion_id": w.extra["excursion"]},
         _json(lambda w: {"comment": "seen", "tubes": []})),
 }  # fmt: skip
+
+
+def _late(session: Session, username: str, box: str) -> str:
+    """An act that came too late to fit and is kept for review; its id."""
+    late = factories.act("seal", {"box": box}, {"seal": "SL0000001"}, offline=True)
+    answer = factories.do(session, username, late)
+    assert answer.status == "review", answer
+    return late.id
 
 
 def build(session: Session) -> World:
@@ -318,6 +329,8 @@ def build(session: Session) -> World:
     session.commit()
     ours, carried, waiting = _county(session, "nurse", "courier", "receiver", TOWN, COUNTY, ("BX-C", "BX-C2"), "2611")
     _county(session, "nurse2", "courier2", "receiver2", OTHER_TOWN, OTHER_COUNTY, ("BX-O", "BX-O2"), "9911")
+    late = _late(session, "nurse", "BX-C")
+    _late(session, "nurse2", "BX-O")
     line = session.scalars(select(ConsignmentLine).where(ConsignmentLine.consignment_number == ours)).first()
     assert line is not None
     tube = session.get_one(Specimen, line.specimen_id)
@@ -353,6 +366,7 @@ def build(session: Session) -> World:
             "waiting_id": waiting_id,
             "excursion": excursion.id,
             "unusable": unusable.id,
+            "late": late,
         },
     )
 
