@@ -61,7 +61,6 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
         install_sqlite_hooks(db.engine)
     migrate.init_app(app, db)
     app.before_request(lambda: set_reading(True))  # transaction() turns writing on for its block
-    app.teardown_request(lambda _error: set_reading(False))  # what runs in this thread next may well write
     errors.init_app(app)
     i18n.init_app(app)
     auth.init_app(app)
