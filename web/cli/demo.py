@@ -19,20 +19,25 @@ def demo() -> None:
 @demo.command()
 def prepare() -> None:
     """Fill an empty database with the network and set the shared clock to the next morning."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import Session
+
     from logistics import clock
-    from logistics.db import transaction
-    from web.app import create_app
+    from logistics.db import install_sqlite_hooks
     from web.demo.control import prepare_clock
     from web.demo.network import seed_demo
 
     found = settings()
     if not found.demo:
         raise click.ClickException("The simulated network has public passwords. Set LABRELAY_DEMO=1 if you mean it.")
-    app = create_app(found)
-    with app.app_context(), transaction() as session:
+    # Without the application: every start of the demonstration waits for this.
+    engine = create_engine(found.database_url)
+    install_sqlite_hooks(engine)
+    with Session(engine) as session, session.begin():
         start = prepare_clock(session, found)
         clock.install(found.make_clock())
         seed_demo(session)
+    engine.dispose()
     click.echo(start.isoformat())
 
 
