@@ -193,6 +193,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "records.boxes"): Row(ANY, Listed(lambda w: f'"{w.box}"')),
     ("GET", "records.sites"): Row(ANY, Nothing("the network itself, without contacts, is known to everybody in it")),
     ("GET", "records.devices"): Row(PLAN_READERS, Listed(lambda w: w.device)),
+    ("POST", "readings.post_readings"): Row(
+        frozenset({"collector", "courier", "receiver", "manager", "administrator"}), Refused("device_not_yours"),
+        sent=_json(lambda w: {"device": w.device, "seq": 1, "readings": []})),
     # courier
     ("GET", "courier.today"): Row(COURIER, SHELL),
     ("GET", "courier_api.today"): Row(COURIER, Listed(lambda w: w.extra["carried"])),

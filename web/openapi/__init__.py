@@ -14,7 +14,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
 from web import access
-from web.openapi import custody, masters, network, planning, transport
+from web.openapi import custody, masters, network, planning, telemetry, transport
 from web.openapi.parts import ERROR, Operation
 from web.openapi.schemas import SCHEMAS
 
@@ -25,6 +25,7 @@ PATHS: dict[str, dict[str, Operation]] = {
     **transport.PATHS,
     **planning.PATHS,
     **masters.PATHS,
+    **telemetry.PATHS,
 }
 TAGS: dict[str, Any] = {
     "custody": _l("Acts of custody"),

@@ -1,0 +1,44 @@
+"""Readings from gateways."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+
+from web.openapi.parts import Operation, array, media, number, obj, text
+
+_EXAMPLE = {
+    "device": "LG-0731",
+    "seq": 118,
+    "readings": [{"at": "2026-03-02T01:20:00Z", "probe": 1, "temp_c": 4.6, "battery_pct": 87, "lid_open": False}],
+}
+_MESSAGE = obj({"device": text(), "seq": number(), "readings": array({"type": "object"})}, optional=("seq",))
+_OUTCOME = obj(
+    {
+        "device": text(null=True),
+        "seq": number(null=True),
+        "stored": number(),
+        "duplicates": number(),
+        "quarantined": number(),
+        "refused": array(text()),
+    }
+)
+
+PATHS = {
+    "/api/v1/readings": {
+        "post": Operation(
+            "postReadings",
+            "telemetry",
+            _l("Store temperature readings; the answer is the receipt. One message, or a list of at most 500"),
+            body=media({"oneOf": [_MESSAGE, array(_MESSAGE, maxItems=500)]}, _EXAMPLE),
+            answer=media(
+                obj(
+                    {
+                        "messages": array(_OUTCOME),
+                        "receipts": {"type": "object"},
+                        "requests": array({"type": "object"}),
+                    }
+                )
+            ),
+        )
+    },
+}
