@@ -18,6 +18,7 @@ LOOK_AGAIN = timedelta(minutes=4)
 FIX_EVERY = timedelta(minutes=2)
 LOOK_AFTER_FIXES = 3
 PATIENCE = timedelta(minutes=14)
+TRUNK_PATIENCE = timedelta(minutes=30)  # the laboratory packs while the courier stands there
 DETOUR, SPEED_KMH = 1.33, 40.0
 UNLOAD_PATIENCE = timedelta(minutes=40)
 Stop = Mapping[str, Any]
@@ -134,7 +135,7 @@ class Courier:
 
     def _pick_up(self, site: str, luck: random.Random) -> Turns:
         """Take every sealed box that waits; wait a little when there is none yet."""
-        until = clock.now() + PATIENCE
+        until = clock.now() + (TRUNK_PATIENCE if site.startswith("H") else PATIENCE)
         while not (waiting := self._waiting_at(site)) and clock.now() < until:
             yield clock.now() + LOOK_AGAIN
         for load in waiting:

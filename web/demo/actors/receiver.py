@@ -39,7 +39,7 @@ class Receiver:
             for box in boxes:  # first everything is signed for, so that the courier can go on
                 yield from self._sign(box)
             for box in boxes:
-                yield clock.now() + timedelta(minutes=luck.uniform(2, 5))
+                yield clock.now() + timedelta(minutes=luck.uniform(1, 2))
                 self._check(box["number"], box["origin"], luck)
             if self.missing and clock.now() >= found_at:
                 self._found()
@@ -50,7 +50,7 @@ class Receiver:
         yield local(self.stage.day, FORWARD_AT)
         luck = script.chance(self.stage.day, f"{self.username} forward")
         while clock.now() < local(self.stage.day, FORWARD_UNTIL) and not self._forward(luck):
-            yield clock.now() + timedelta(minutes=8)
+            yield clock.now() + timedelta(minutes=5)
 
     def _arrived(self) -> list[dict[str, Any]]:
         api = self.stage.api(self.username)

@@ -33,7 +33,7 @@ async function load() {
 
 export const ready = locale === "en" ? Promise.resolve() : Promise.race([
   load().catch(() => undefined),
-  catalogue ? Promise.resolve() : new Promise((done) => setTimeout(done, 4000)),
+  catalogue ? Promise.resolve() : new Promise((done) => setTimeout(done, 10000)),
 ]);
 
 /** The translation of an English sentence with %(name)s filled in. */
