@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.security import generate_password_hash
 from werkzeug.serving import make_server
 
 from logistics.db import transaction
 from logistics.models import User
 
+expect.set_options(timeout=15_000)  # the machine may be busy; what is there already waits for nothing
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "tests-only-password"
 PHONE = {"width": 390, "height": 844}
@@ -25,6 +26,8 @@ DESK = {"width": 1440, "height": 900}
 def serving(app: Flask) -> Iterator[str]:
     """The application on a free port of this machine; gives its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
+    # The next test lays the database file anew: no request of this one may still have it open then.
+    server.daemon_threads = False  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -32,6 +35,7 @@ def serving(app: Flask) -> Iterator[str]:
     finally:
         server.shutdown()
         thread.join(10)
+        server.server_close()  # waits for the threads of requests under way
 
 
 @contextmanager
