@@ -97,7 +97,8 @@ export class Duty extends EventTarget {
   }
 
   flush() {
-    if (!this.sending) this.sending = this._send().catch(() => undefined).finally(() => { this.sending = null; });
+    this.again = Boolean(this.sending); // what was put down after a round began needs another
+    if (!this.sending) this.sending = this._send().catch(() => undefined).finally(() => { this.sending = null; if (this.again) this.flush(); });
     return this.sending;
   }
 
