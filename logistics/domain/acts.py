@@ -62,6 +62,12 @@ class Act:
         }
         return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
+    @classmethod
+    def from_kept(cls, text: str, **more: Any) -> Act:
+        """The act again from its ``kept_text``."""
+        body = json.loads(text)
+        return cls(**{**body, "occurred_at": datetime.fromisoformat(body["occurred_at"]), **more})
+
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
@@ -77,6 +83,9 @@ class Answer:
     params: Mapping[str, Any] = dataclass_field(default_factory=dict)
     field: str | None = None
     result: Mapping[str, Any] = dataclass_field(default_factory=dict)
+    # Not for the sender: whether it is the record that stands against it, and which signatures were proven before.
+    unfit: bool = dataclass_field(default=False, compare=False)
+    proofs: tuple[str, ...] = dataclass_field(default=(), compare=False)
 
     def to_text(self) -> str:
         body = {
@@ -85,6 +94,7 @@ class Answer:
             "params": dict(self.params),
             "result": dict(self.result),
             "status": self.status.value,
+            **({"proofs": self.proofs} if self.proofs else {}),
         }
         return json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
 

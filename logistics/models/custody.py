@@ -31,6 +31,15 @@ class Act(Base):
     answer: Mapped[str] = mapped_column(Text)  # JSON
 
 
+class WaitingAct(Base):
+    """A late act that does not fit the record yet, under each thing it is about: an act about the same wakes it."""
+
+    __tablename__ = "waiting_act"
+
+    key: Mapped[str] = mapped_column(primary_key=True)  # specimen:<number> | box:<code> | consignment:<number> | …
+    act_id: Mapped[str] = mapped_column(ForeignKey("act.id"), primary_key=True, index=True)
+
+
 class CustodyEvent(Base):
     """One link of a stream's hash chain. Never updated, never deleted."""
 
@@ -42,7 +51,7 @@ class CustodyEvent(Base):
     )
 
     position: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    stream: Mapped[str]  # specimen:<id> | consignment:<number>
+    stream: Mapped[str]  # specimen:<id> | consignment:<number> | item:<number>
     seq: Mapped[int]
     type: Mapped[str]
     act_id: Mapped[str]
@@ -73,3 +82,6 @@ class Handover(Base):
     tube_count: Mapped[int]
     refused_count: Mapped[int] = mapped_column(default=0)
     box_temp_c: Mapped[float | None]
+    organisation: Mapped[str] = mapped_column(default="")  # of a taker from outside, who has no account
+    witness: Mapped[str] = mapped_column(default="")  # who of ours confirmed such a taker with the own PIN
+    witness_name: Mapped[str] = mapped_column(default="")

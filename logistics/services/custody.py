@@ -5,6 +5,9 @@
 The act's row is claimed first, so that two posts of one act at the same time make one event: the second waits
 for the first and then gets its answer. Work happens inside a savepoint: what is refused leaves no trace but
 the refusal.
+
+Acts of one post are worked in the order they happened (occurred_at, then the device's own number). A late act that
+does not fit yet waits (``services.waiting``) for the act before it, which another phone may bring hours later.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from logistics.domain.acts import Act, Answer, Status, digest
 from logistics.errors import Conflict, Invalid, LabrelayError, NotFound
 from logistics.models import Act as ActRow
 from logistics.models import Site, User
-from logistics.services import signatures
+from logistics.services import signatures, waiting
 from logistics.services.acts import HANDLERS
 from logistics.services.desk import Desk
 
@@ -34,15 +37,45 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # a clock that shows less was never
 # What the sender of a waiting act can put right no more, though it did happen: a person looks at it.
 LATE_CODES = frozenset({"act_in_future", "act_too_old", "pin_wrong", "pin_locked", "seal_tail_wrong"})
 BOARD = "board"  # counter that wakes live pages
+MOST_WOKEN = 100  # waiting acts tried for one post
 
 
 def record(session: Session, acts: Iterable[Act], *, actor: User, scope: Scope, now: datetime) -> list[Answer]:
-    """Record acts one after the other; each stands alone. Returns their answers in the same order."""
+    """Record acts in the order they happened; each stands alone. Returns their answers in the order they were given."""
+    given = list(acts)
     signatures.begin(session)
-    answers = [_record_one(session, act, actor, scope, now) for act in acts]
-    if any(answer.status is Status.DONE for answer in answers):
+    answers: dict[int, Answer] = {}
+    for place in sorted(range(len(given)), key=lambda place: happened(given[place])):
+        answers[place] = _record_one(session, given[place], actor, scope, now)
+    done = [(given[place], answer) for place, answer in answers.items() if answer.status is Status.DONE]
+    if done:
+        woken = _wake(session, done, now)
+        answers.update({place: woken[act.id] for place, act in enumerate(given) if act.id in woken})
         next_number(session, BOARD)
-    return answers
+    return [answers[place] for place in range(len(given))]
+
+
+def happened(act: Act) -> tuple[datetime, int]:
+    """What orders the acts of one device: when it happened, then the device's own running number."""
+    return act.occurred_at, act.seq if act.seq is not None else -1
+
+
+def _wake(session: Session, done: Iterable[tuple[Act, Answer]], now: datetime) -> dict[str, Answer]:
+    """Try the late acts that wait for what was just done, and those that wait for them in turn: their new answers."""
+    fitted: dict[str, Answer] = {}
+    tried = 0
+    keys = waiting.touched(session, done)
+    while keys and tried < MOST_WOKEN:
+        woken = []
+        for late in waiting.about(session, keys):
+            tried += 1
+            answer = _work(session, late.act, late.actor, late.scope, now, late)
+            if answer.status is Status.DONE:
+                waiting.forget(session, late.act.id)
+                fitted[late.act.id] = _write_answer(session, late.act, answer)
+                woken.append((late.act, answer))
+        keys = waiting.touched(session, woken)
+    return fitted
 
 
 def _record_one(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
@@ -66,7 +99,13 @@ def _record_one(session: Session, act: Act, actor: User, scope: Scope, now: date
     )
     if not claimed:
         return _repeat(session, act, f"{actor.username}\n{text}")
-    answer = _work(session, act, actor, scope, now)
+    answer = _write_answer(session, act, _work(session, act, actor, scope, now))
+    if answer.unfit and answer.status is Status.REVIEW:
+        waiting.keep(session, act)
+    return answer
+
+
+def _write_answer(session: Session, act: Act, answer: Answer) -> Answer:
     session.execute(
         update(ActRow).where(ActRow.id == act.id).values(status=answer.status.value, answer=answer.to_text())
     )
@@ -80,20 +119,26 @@ def _repeat(session: Session, act: Act, text: str) -> Answer:
     return Answer.from_text(act.id, known.answer).repeated()
 
 
-def _work(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
+def _work(
+    session: Session, act: Act, actor: User, scope: Scope, now: datetime, late: waiting.Late | None = None
+) -> Answer:
     """Work an act inside a savepoint. Whatever happens it has an answer: the acts behind it must not wait for it."""
+    desk = Desk(session, act, actor, scope, now, late=late)
     try:
         try:
-            return _attempt(session, act, actor, scope, now)
+            return _attempt(desk)
         except IntegrityError:
             # Somebody wrote the same number between our look and our writing: a second look sees it.
-            return _attempt(session, act, actor, scope, now)
+            desk = Desk(session, act, actor, scope, now, late=late)
+            return _attempt(desk)
     except LabrelayError as error:
         if error.code == signatures.WRONG_PIN:
             _note_wrong_pin(session, act, actor, error)
-        late = act.offline and (isinstance(error, (Conflict, NotFound)) or error.code in LATE_CODES)
-        status = Status.REVIEW if late else Status.REFUSED
-        return Answer(act.id, status, error.code, error.params, error.field)
+        unfit = isinstance(error, (Conflict, NotFound))
+        status = Status.REVIEW if act.offline and (unfit or error.code in LATE_CODES) else Status.REFUSED
+        return Answer(
+            act.id, status, error.code, error.params, error.field, unfit=unfit, proofs=tuple(sorted(desk.proofs))
+        )
     except (OperationalError, InterfaceError):
         raise  # the database is away or chose us to end a deadlock: the whole list is tried again
     except Exception as error:
@@ -101,18 +146,18 @@ def _work(session: Session, act: Act, actor: User, scope: Scope, now: datetime) 
         return Answer(act.id, Status.REVIEW, "act_unworkable", {"fault": type(error).__name__})
 
 
-def _attempt(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
-    with session.begin_nested():
-        desk = Desk(session, act, actor, scope, now)
+def _attempt(desk: Desk) -> Answer:
+    act = desk.act
+    with desk.session.begin_nested():
         handler = handler_of(act.type)
-        if act.occurred_at > now + FUTURE_TOLERANCE:
+        if act.occurred_at > desk.now + FUTURE_TOLERANCE:
             raise Invalid("act_in_future", field="occurred_at")
         if act.occurred_at < EARLIEST:
             raise Invalid("act_too_old", field="occurred_at")
-        if act.site is not None and session.get(Site, act.site) is None:
+        if act.site is not None and desk.session.get(Site, act.site) is None:
             raise NotFound("site_unknown", field="site", site=act.site[:40])
         handler(desk)
-        session.flush()
+        desk.session.flush()
         return Answer(act.id, Status.DONE, "done", result=desk.result)
 
 

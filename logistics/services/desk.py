@@ -15,6 +15,7 @@ from logistics.domain.acts import Act
 from logistics.domain.custody import Event, EventType
 from logistics.errors import Invalid, NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Specimen, User
+from logistics.services import waiting
 
 OUT_OF_BOX = frozenset({"refused", "unpacked"})  # outcomes of tubes that do not travel with the consignment
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
@@ -30,6 +31,8 @@ class Desk:
     actor: User
     scope: Scope
     now: datetime
+    late: waiting.Late | None = None  # it waited, and is tried again after what came in between
+    proofs: set[str] = field(default_factory=set)  # which signatures were proven, for a second try of a late act
     result: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -67,6 +70,8 @@ class Desk:
         site: str | None = None,
     ) -> Event:
         """Check the transition, append the event to the tube's stream and write its columns and manifest line."""
+        if self.late is not None:
+            waiting.require_not_overtaken(self.session, self.act, custody.specimen_stream(specimen.id))
         before = specimen_projection(specimen)
         state = transitions.next_state(before.state, event_type, self.actor.role, before, subject=specimen.accession)
         event = self._event(custody.specimen_stream(specimen.id), specimen.stream_seq, event_type, payload, site)
@@ -85,6 +90,8 @@ class Desk:
         site: str | None = None,
     ) -> Event:
         """The same for a consignment and its box."""
+        if self.late is not None:
+            waiting.require_not_overtaken(self.session, self.act, custody.consignment_stream(consignment.number))
         before = consignment_projection(consignment)
         state = transitions.next_consignment_state(
             before.state, event_type, self.actor.role, subject=consignment.number
@@ -115,8 +122,12 @@ class Desk:
             site=site if site is not None else self.act.site or self.actor.site_code,
             lat=act.lat,
             lon=act.lon,
-            payload=payload or {},
+            payload=self._payload(payload),
         )
+
+    def _payload(self, payload: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        applied = self.late.applied if self.late is not None else None
+        return {**(payload or {}), "applied": applied} if applied else payload or {}
 
     def _store(self, event: Event, head: str) -> str:
         text = custody.canonical_text(event)

@@ -16,18 +16,44 @@ from werkzeug.security import check_password_hash
 from logistics.clock import wall_now
 from logistics.domain import access
 from logistics.errors import Forbidden
-from logistics.models import AuditEntry, User
+from logistics.models import AuditEntry, Consignment, User
 from logistics.services import network
+from logistics.services.desk import Desk
 
 WRONG_PIN = "pin_wrong"
 MAX_WRONG = 5
 LOCKED_FOR = timedelta(minutes=10)
 _TYPED = "labrelay.pins_typed"
+SEAL_TAIL = 4
+SEAL = "seal"
 
 
 def begin(session: Session) -> None:
     """A new list of acts: one PIN typed for many boxes is one PIN, in this list alone."""
     session.info[_TYPED] = set()
+
+
+def require_pin(desk: Desk, signer: User) -> None:
+    """The signer's PIN as the act shows it, or shown when the act was first sent, or vouched for by a manager."""
+    proof = f"pin:{signer.username}"
+    if not proven(desk, proof):
+        check_pin(desk.session, signer, desk.payload("pin"))
+        desk.proofs.add(proof)
+
+
+def require_seal_tail(desk: Desk, consignment: Consignment) -> None:
+    """The last characters of the seal, which the screen hides. Raises Forbidden('seal_tail_wrong')."""
+    if proven(desk, SEAL):
+        return
+    tail = desk.payload("seal_tail")
+    if not consignment.seal_number or tail.upper() != consignment.seal_number[-SEAL_TAIL:].upper():
+        raise Forbidden("seal_tail_wrong", field="seal_tail")
+    desk.proofs.add(SEAL)
+
+
+def proven(desk: Desk, proof: str) -> bool:
+    """Whether a late act showed this when it was first sent (what was shown itself is never kept)."""
+    return desk.late is not None and (desk.late.trusted or proof in desk.late.proofs)
 
 
 def check_pin(session: Session, signer: User, pin: str) -> None:

@@ -12,6 +12,7 @@ MESSAGES = {
     "act_id_reused": _l("This act was sent before with another content. Nothing was changed."),
     "act_in_future": _l("The time of this act lies in the future. Check the clock of the device."),
     "act_too_old": _l("The time of this act lies before the year 2000. Check the clock of the device."),
+    "act_overtaken": _l("The record already holds something that happened later (%(at)s)."),
     "act_unworkable": _l("This could not be worked on. It is kept as it was sent; tell your administrator."),
     "act_type_unknown": _l("“%(type)s” is not something that can be done here."),
     "act_role": _l("Your role may not do this."),

@@ -17,7 +17,6 @@ from logistics.services.orders import ZONE
 from logistics.services.reasons import known_reason
 
 DEFAULT_TRANSPORT = timedelta(hours=2)
-SEAL_TAIL = 4
 
 
 def hand_over(desk: Desk) -> None:
@@ -27,9 +26,13 @@ def hand_over(desk: Desk) -> None:
     ``count`` of tubes as confirmed; ``refused`` [{specimen, reason}]; ``box_temp_c`` text. Who gives and who takes
     follows from who holds it.
     """
+    other = _other_party(desk)  # first: what was shown to prove presence is not kept, should the rest have to wait
     consignment = lookup.consignment(desk)
     site = desk.site
-    giver, taker, method = _parties(desk, consignment)
+    method = "pin" if other is not None else "seal"
+    if other is None:
+        signatures.require_seal_tail(desk, consignment)
+    giver, taker = _parties(desk, consignment, other, method)
     meaning = _meaning(consignment, taker, site)
     if meaning == "delivery" and site != consignment.destination_code:
         raise Conflict(
@@ -87,16 +90,15 @@ def hand_over(desk: Desk) -> None:
     )  # fmt: skip
 
 
-def _parties(desk: Desk, consignment: Consignment) -> tuple[User | None, User, str]:
-    """(giver, taker, method). The one who holds it gives; at a site that is whoever of the site signs."""
-    other, method = _other_party(desk, consignment)
+def _parties(desk: Desk, consignment: Consignment, other: User | None, method: str) -> tuple[User | None, User]:
+    """(giver, taker). The one who holds it gives; at a site that is whoever of the site signs."""
     if consignment.holder == desk.actor.username:
         if other is None:
             raise Invalid("other_party_missing", field="other")
-        return desk.actor, other, method
+        return desk.actor, other
     if method == "seal" and consignment.holder is not None and desk.actor.role == access.RECEIVER:
         # The courier has left the box at the door: the seal in the receiver's hand proves it is this one.
-        return _user(desk, consignment.holder), desk.actor, method
+        return _user(desk, consignment.holder), desk.actor
     if consignment.holder is not None and (other is None or other.username != consignment.holder):
         raise Conflict("not_the_holder", field="other", consignment=consignment.number)
     # It stands at a site: the courier takes it, whoever's screen both sign on.
@@ -106,28 +108,27 @@ def _parties(desk: Desk, consignment: Consignment) -> tuple[User | None, User, s
     if consignment.holder is None and gives:
         if other is None:
             raise Invalid("other_party_missing", field="other")
-        return desk.actor, other, method
-    return other, desk.actor, method
+        return desk.actor, other
+    return other, desk.actor
 
 
 def _user(desk: Desk, username: str) -> User:
     return desk.session.scalars(select(User).where(User.username == username)).one()
 
 
-def _other_party(desk: Desk, consignment: Consignment) -> tuple[User | None, str]:
+def _other_party(desk: Desk) -> User | None:
+    """The other one who signs, whose PIN was checked; None at an unattended handover."""
     username = desk.payload("other", required=False)
     if username is None:
-        tail = desk.payload("seal_tail")
-        if not consignment.seal_number or tail.upper() != consignment.seal_number[-SEAL_TAIL:].upper():
-            raise Forbidden("seal_tail_wrong", field="seal_tail")
-        return None, "seal"
+        desk.payload("seal_tail", required=not signatures.proven(desk, signatures.SEAL))
+        return None
     other = desk.session.scalars(select(User).where(User.username == username, User.active)).first()
     if other is None:
         raise NotFound("user_unknown", field="other")
     if other.id == desk.actor.id:
         raise Invalid("two_people_needed", field="other")
-    signatures.check_pin(desk.session, other, desk.payload("pin"))
-    return other, "pin"
+    signatures.require_pin(desk, other)
+    return other
 
 
 def _meaning(consignment: Consignment, taker: User, site: str) -> str:
