@@ -43,6 +43,8 @@ class EventType(StrEnum):
     RELEASED = "released"
     LOST = "lost"
     FOUND = "found"
+    FOUND_AT_ORIGIN = "found_at_origin"  # it never left the site that collected it
+    TESTS_REJECTED = "tests_rejected"  # some tests cannot be done on the tube, the others can
     RECALLED = "recalled"
     DISPOSED = "disposed"
     NOTED = "noted"
@@ -50,6 +52,8 @@ class EventType(StrEnum):
     # consignments alone
     OPENED = "opened"
     UNEXPECTED_TUBE = "unexpected_tube"
+    DEVIATION = "deviation"  # something is wrong with the box
+    SETTLED = "settled"  # what was found in or on the box has been dealt with
     CLOSED = "closed"
     CANCELLED = "cancelled"
 
@@ -89,6 +93,10 @@ class Event:
 
 def specimen_stream(specimen_id: int) -> str:
     return f"specimen:{specimen_id}"
+
+
+def item_stream(number: str) -> str:
+    return f"item:{number}"
 
 
 def consignment_stream(number: str) -> str:

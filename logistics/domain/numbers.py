@@ -6,6 +6,7 @@ Numbers of a laboratory system are kept as they are; ours exist where there is n
     consignment  CN yymmdd nnnn c      a transport manifest
     box          BX nnnn c             a transport box
     seal         SL nnnnnnn c          a numbered seal
+    item         IT yymmdd nnnn c      a load item that goes down with the round
 
 ``c`` is one of 0-9 A-Z and covers everything before it, the letters included. The system finds every wrong
 character and 199 of 200 exchanges of two neighbours, which are the slips people make when they type a label.
@@ -37,6 +38,7 @@ class Kind(StrEnum):
     CONSIGNMENT = "consignment"
     BOX = "box"
     SEAL = "seal"
+    ITEM = "item"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ FORMATS = {
     Kind.CONSIGNMENT: _Format("CN", dated=True, serial_digits=4),
     Kind.BOX: _Format("BX", dated=False, serial_digits=4),
     Kind.SEAL: _Format("SL", dated=False, serial_digits=7),
+    Kind.ITEM: _Format("IT", dated=True, serial_digits=4),
 }
 
 

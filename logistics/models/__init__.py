@@ -1,8 +1,13 @@
 """The tables of logistics. Import from here; the files only keep them apart."""
 
+from logistics.db import Base
+from logistics.models import append_only
 from logistics.models.alerts import Alert, AlertNote, Channel, Delivery
 from logistics.models.catalogue import Reason, StabilityRuleRow, Test, TestSite
-from logistics.models.custody import Act, CustodyEvent, Handover
+from logistics.models.custody import Act, CustodyEvent, Handover, WaitingAct
+from logistics.models.integrity import CustodyDigest, CustodyDigestLeaf, SigningKey
+from logistics.models.items import BlindKey, Contract, ContractTest, Item, ItemLine
+from logistics.models.labels import LabelBatch, LabelNumber, LabelStock, PrintSetting
 from logistics.models.network import ApiToken, Courier, Site, User, Vehicle
 from logistics.models.planning import CourierPosition, Pickup, Plan, Stop
 from logistics.models.specimens import Nonconformity, Order, Specimen, SpecimenTest
@@ -10,8 +15,52 @@ from logistics.models.system import AuditEntry, Counter, Job, PrintEntry, Settin
 from logistics.models.transport import Box, Consignment, ConsignmentLine, ManifestVersion
 
 __all__ = [
-    "Act", "Alert", "AlertNote", "ApiToken", "AuditEntry", "Box", "Channel", "Consignment", "ConsignmentLine",
-    "Counter", "Courier", "CourierPosition", "CustodyEvent", "Delivery", "Handover", "Job", "ManifestVersion",
-    "Nonconformity", "Order", "Pickup", "Plan", "PrintEntry", "Reason", "Setting", "Site", "Specimen",
-    "SpecimenTest", "StabilityRuleRow", "Stop", "Test", "TestSite", "User", "Vehicle",
-]  # fmt: skip
+    "Act",
+    "Alert",
+    "AlertNote",
+    "ApiToken",
+    "AuditEntry",
+    "BlindKey",
+    "Box",
+    "Channel",
+    "Consignment",
+    "ConsignmentLine",
+    "Contract",
+    "ContractTest",
+    "Counter",
+    "Courier",
+    "CourierPosition",
+    "CustodyDigest",
+    "CustodyDigestLeaf",
+    "CustodyEvent",
+    "Delivery",
+    "Handover",
+    "Item",
+    "ItemLine",
+    "Job",
+    "LabelBatch",
+    "LabelNumber",
+    "LabelStock",
+    "ManifestVersion",
+    "Nonconformity",
+    "Order",
+    "Pickup",
+    "Plan",
+    "PrintEntry",
+    "PrintSetting",
+    "Reason",
+    "Setting",
+    "SigningKey",
+    "Site",
+    "Specimen",
+    "SpecimenTest",
+    "StabilityRuleRow",
+    "Stop",
+    "Test",
+    "TestSite",
+    "User",
+    "Vehicle",
+    "WaitingAct",
+]
+
+append_only.listen(Base.metadata)  # create_all makes the triggers with the tables

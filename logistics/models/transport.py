@@ -23,6 +23,7 @@ class Box(Base):
     hold_h: Mapped[float] = mapped_column(default=8.0)  # validated hold time
     home_code: Mapped[str] = mapped_column(ForeignKey("site.code"), index=True)
     active: Mapped[bool] = mapped_column(default=True)
+    kind: Mapped[str] = mapped_column(default="box")  # box | bag: a document bag carries papers, never specimens
 
     location_code: Mapped[str | None] = mapped_column(ForeignKey("site.code"), index=True)
     holder: Mapped[str | None]
@@ -48,6 +49,8 @@ class Consignment(Base):
     opened_by: Mapped[str]
     expected_at: Mapped[datetime | None]
     priority: Mapped[str] = mapped_column(default="routine")
+    kind: Mapped[str] = mapped_column(default="specimens")  # specimens | return | send_out
+    contract_reference: Mapped[str | None]  # of a send-out
 
     state: Mapped[str] = mapped_column(default="open")
     state_since: Mapped[datetime]
@@ -61,6 +64,7 @@ class Consignment(Base):
     delivered_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     tube_count: Mapped[int] = mapped_column(default=0)
+    item_count: Mapped[int] = mapped_column(default=0)  # load items, in a return consignment
     stream_seq: Mapped[int] = mapped_column(default=0)
     stream_head: Mapped[str] = mapped_column(default="")
 

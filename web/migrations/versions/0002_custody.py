@@ -7,6 +7,8 @@ import logistics.db
 import sqlalchemy as sa
 from alembic import op
 
+from logistics.models import append_only
+
 
 revision = '0002'
 down_revision = '0001'
@@ -15,7 +17,217 @@ depends_on = None
 
 
 def upgrade():
-    pass
+    # labels: stocks, what a site prints on, the ledger of pre-printed numbers; the print log says why again
+    op.create_table('label_stock',
+    sa.Column('code', sa.String(), nullable=False),
+    sa.Column('name_zh', sa.String(), nullable=False),
+    sa.Column('name_en', sa.String(), nullable=False),
+    sa.Column('medium', sa.String(), nullable=False),
+    sa.Column('width_mm', sa.Double(), nullable=False),
+    sa.Column('height_mm', sa.Double(), nullable=False),
+    sa.Column('page_width_mm', sa.Double(), nullable=False),
+    sa.Column('page_height_mm', sa.Double(), nullable=False),
+    sa.Column('columns', sa.Integer(), nullable=False),
+    sa.Column('rows', sa.Integer(), nullable=False),
+    sa.Column('left_mm', sa.Double(), nullable=False),
+    sa.Column('top_mm', sa.Double(), nullable=False),
+    sa.Column('gap_x_mm', sa.Double(), nullable=False),
+    sa.Column('gap_y_mm', sa.Double(), nullable=False),
+    sa.Column('dpi', sa.Integer(), nullable=False),
+    sa.Column('symbology', sa.String(), nullable=False),
+    sa.Column('active', sa.Boolean(), nullable=False),
+    sa.Column('created_at', logistics.db.UTCDateTime(), nullable=False),
+    sa.Column('created_by', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('code', name=op.f('pk_label_stock'))
+    )
+    op.create_table('print_setting',
+    sa.Column('site_code', sa.String(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('stock', sa.String(), nullable=False),
+    sa.Column('symbology', sa.String(), nullable=False),
+    sa.Column('output', sa.String(), nullable=False),
+    sa.Column('changed_at', logistics.db.UTCDateTime(), nullable=False),
+    sa.Column('changed_by', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['site_code'], ['site.code'], name=op.f('fk_print_setting_site_code_site')),
+    sa.PrimaryKeyConstraint('site_code', 'kind', name=op.f('pk_print_setting'))
+    )
+    op.create_table('label_batch',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('first_number', sa.String(), nullable=False),
+    sa.Column('last_number', sa.String(), nullable=False),
+    sa.Column('count', sa.Integer(), nullable=False),
+    sa.Column('stock', sa.String(), nullable=False),
+    sa.Column('symbology', sa.String(), nullable=False),
+    sa.Column('site_code', sa.String(), nullable=False),
+    sa.Column('made_at', logistics.db.UTCDateTime(), nullable=False),
+    sa.Column('made_by', sa.String(), nullable=False),
+    sa.Column('note', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['site_code'], ['site.code'], name=op.f('fk_label_batch_site_code_site')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_label_batch'))
+    )
+    op.create_index('ix_label_batch_site_made', 'label_batch', ['site_code', 'made_at'])
+    op.create_table('label_number',
+    sa.Column('number', sa.String(), nullable=False),
+    sa.Column('batch_id', sa.Integer(), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('state_at', logistics.db.UTCDateTime(), nullable=False),
+    sa.Column('state_by', sa.String(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=False),
+    sa.Column('note', sa.String(), nullable=False),
+    sa.Column('copies', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['batch_id'], ['label_batch.id'], name=op.f('fk_label_number_batch_id_label_batch')),
+    sa.PrimaryKeyConstraint('number', name=op.f('pk_label_number')),
+    sa.UniqueConstraint('batch_id', 'position', name=op.f('uq_label_number_batch_id_position'))
+    )
+    op.create_index('ix_label_number_batch_state', 'label_number', ['batch_id', 'state'])
+    with op.batch_alter_table('print_entry', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('reason', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('output', sa.String(), nullable=False, server_default='pdf'))
+        batch_op.add_column(sa.Column('site_code', sa.String(), nullable=True))
+        batch_op.create_index('ix_print_entry_subject_at', ['subject', 'at'], unique=False)
+
+    # Loads on the way back, and what goes to external laboratories under a contract.
+    op.create_table('load_item',
+        sa.Column('number', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('description', sa.String(), nullable=False),
+        sa.Column('quantity', sa.Integer(), nullable=False),
+        sa.Column('temp_class', sa.String(), nullable=True),
+        sa.Column('origin_code', sa.String(), nullable=False),
+        sa.Column('destination_code', sa.String(), nullable=False),
+        sa.Column('lot', sa.String(), nullable=False),
+        sa.Column('expires_on', sa.String(), nullable=True),
+        sa.Column('registered_by', sa.String(), nullable=False),
+        sa.Column('labels_printed', sa.Integer(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('state_since', logistics.db.UTCDateTime(), nullable=False),
+        sa.Column('box_code', sa.String(), nullable=True),
+        sa.Column('consignment_number', sa.String(), nullable=True),
+        sa.Column('holder', sa.String(), nullable=True),
+        sa.Column('location_code', sa.String(), nullable=True),
+        sa.Column('condition', sa.String(), nullable=True),
+        sa.Column('received_at', logistics.db.UTCDateTime(), nullable=True),
+        sa.Column('received_by', sa.String(), nullable=True),
+        sa.Column('received_how', sa.String(), nullable=True),
+        sa.Column('on_hold', sa.Boolean(), nullable=False),
+        sa.Column('stream_seq', sa.Integer(), nullable=False),
+        sa.Column('stream_head', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['box_code'], ['box.code'], name=op.f('fk_load_item_box_code')),
+        sa.ForeignKeyConstraint(['consignment_number'], ['consignment.number'], name=op.f('fk_load_item_consignment_number')),
+        sa.ForeignKeyConstraint(['destination_code'], ['site.code'], name=op.f('fk_load_item_destination_code')),
+        sa.ForeignKeyConstraint(['location_code'], ['site.code'], name=op.f('fk_load_item_location_code')),
+        sa.ForeignKeyConstraint(['origin_code'], ['site.code'], name=op.f('fk_load_item_origin_code')),
+        sa.PrimaryKeyConstraint('number', name=op.f('pk_load_item')),
+    )
+    op.create_index('ix_load_item_box_code', 'load_item', ['box_code'])
+    op.create_index('ix_load_item_consignment_number', 'load_item', ['consignment_number'])
+    op.create_index('ix_load_item_destination_state', 'load_item', ['destination_code', 'state'])
+    op.create_index('ix_load_item_origin_state', 'load_item', ['origin_code', 'state'])
+    op.create_table('load_item_line',
+        sa.Column('consignment_number', sa.String(), nullable=False),
+        sa.Column('item_number', sa.String(), nullable=False),
+        sa.Column('outcome', sa.String(), nullable=False),
+        sa.Column('condition', sa.String(), nullable=True),
+        sa.Column('checked_by', sa.String(), nullable=True),
+        sa.Column('checked_at', logistics.db.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(['consignment_number'], ['consignment.number'], name=op.f('fk_load_item_line_consignment_number')),
+        sa.ForeignKeyConstraint(['item_number'], ['load_item.number'], name=op.f('fk_load_item_line_item_number')),
+        sa.PrimaryKeyConstraint('consignment_number', 'item_number', name=op.f('pk_load_item_line')),
+    )
+    op.create_index('ix_load_item_line_item_number', 'load_item_line', ['item_number'])
+    op.create_table('blind_key',
+        sa.Column('item_number', sa.String(), nullable=False),
+        sa.Column('site_code', sa.String(), nullable=False),
+        sa.Column('reference', sa.String(), nullable=False),
+        sa.Column('expected', sa.String(), nullable=False),
+        sa.Column('made_by', sa.String(), nullable=False),
+        sa.Column('made_at', logistics.db.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(['item_number'], ['load_item.number'], name=op.f('fk_blind_key_item_number')),
+        sa.ForeignKeyConstraint(['site_code'], ['site.code'], name=op.f('fk_blind_key_site_code')),
+        sa.PrimaryKeyConstraint('item_number', name=op.f('pk_blind_key')),
+    )
+    op.create_index('ix_blind_key_site_code', 'blind_key', ['site_code'])
+    op.create_table('contract',
+        sa.Column('reference', sa.String(), nullable=False),
+        sa.Column('site_code', sa.String(), nullable=False),
+        sa.Column('external_code', sa.String(), nullable=False),
+        sa.Column('valid_from', sa.String(), nullable=False),
+        sa.Column('valid_to', sa.String(), nullable=False),
+        sa.Column('turnaround_h', sa.Double(), nullable=True),
+        sa.Column('contact', sa.String(), nullable=False),
+        sa.Column('active', sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(['external_code'], ['site.code'], name=op.f('fk_contract_external_code')),
+        sa.ForeignKeyConstraint(['site_code'], ['site.code'], name=op.f('fk_contract_site_code')),
+        sa.PrimaryKeyConstraint('reference', name=op.f('pk_contract')),
+    )
+    op.create_index('ix_contract_external_code', 'contract', ['external_code'])
+    op.create_index('ix_contract_site_code', 'contract', ['site_code'])
+    op.create_table('contract_test',
+        sa.Column('contract_reference', sa.String(), nullable=False),
+        sa.Column('test_code', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['contract_reference'], ['contract.reference'], name=op.f('fk_contract_test_contract_reference')),
+        sa.ForeignKeyConstraint(['test_code'], ['test.code'], name=op.f('fk_contract_test_test_code')),
+        sa.PrimaryKeyConstraint('contract_reference', 'test_code', name=op.f('pk_contract_test')),
+    )
+    op.add_column('box', sa.Column('kind', sa.String(), nullable=False, server_default='box'))
+    op.add_column('consignment', sa.Column('kind', sa.String(), nullable=False, server_default='specimens'))
+    op.add_column('consignment', sa.Column('contract_reference', sa.String(), nullable=True))
+    op.add_column('consignment', sa.Column('item_count', sa.Integer(), nullable=False, server_default='0'))
+    op.add_column('handover', sa.Column('organisation', sa.String(), nullable=False, server_default=''))
+    op.add_column('handover', sa.Column('witness', sa.String(), nullable=False, server_default=''))
+    op.add_column('handover', sa.Column('witness_name', sa.String(), nullable=False, server_default=''))
+
+    # late acts that wait for the act before them
+    op.create_table('waiting_act',
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('act_id', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['act_id'], ['act.id'], name=op.f('fk_waiting_act_act_id_act')),
+    sa.PrimaryKeyConstraint('key', 'act_id', name=op.f('pk_waiting_act'))
+    )
+    op.create_index('ix_waiting_act_act_id', 'waiting_act', ['act_id'])
+
+    # what proves that the log is unedited: public keys, daily signed digests, their leaves
+    op.create_table('signing_key',
+        sa.Column('fingerprint', sa.String(), nullable=False),
+        sa.Column('public_key', sa.String(), nullable=False),
+        sa.Column('since', logistics.db.UTCDateTime(), nullable=False),
+        sa.Column('previous', sa.String(), nullable=True),
+        sa.Column('endorsement', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['previous'], ['signing_key.fingerprint'], name=op.f('fk_signing_key_previous')),
+        sa.PrimaryKeyConstraint('fingerprint', name=op.f('pk_signing_key')),
+    )
+    op.create_table('custody_digest',
+        sa.Column('day', sa.String(), nullable=False),
+        sa.Column('number', sa.Integer(), nullable=False),
+        sa.Column('text', sa.Text(), nullable=False),
+        sa.Column('hash', sa.String(), nullable=False),
+        sa.Column('signature', sa.String(), nullable=False),
+        sa.Column('key_fingerprint', sa.String(), nullable=False),
+        sa.Column('made_at', logistics.db.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(['key_fingerprint'], ['signing_key.fingerprint'], name=op.f('fk_custody_digest_key_fingerprint')),
+        sa.PrimaryKeyConstraint('day', name=op.f('pk_custody_digest')),
+        sa.UniqueConstraint('number', name=op.f('uq_custody_digest_number')),
+    )
+    op.create_table('custody_digest_leaf',
+        sa.Column('day', sa.String(), nullable=False),
+        sa.Column('stream', sa.String(), nullable=False),
+        sa.Column('seq', sa.Integer(), nullable=False),
+        sa.Column('hash', sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint('day', 'stream', name=op.f('pk_custody_digest_leaf')),
+    )
+    op.create_index('ix_custody_digest_leaf_stream', 'custody_digest_leaf', ['stream'])
+
+    # Keep this last: on SQLite a table that is altered above loses its triggers.
+    _make_append_only()
+
+
+def _make_append_only():
+    dialect = op.get_bind().dialect.name
+    for table in ('custody_event', 'manifest_version', 'custody_digest', 'custody_digest_leaf', 'signing_key', 'act'):
+        for statement in append_only.statements(dialect, table):
+            op.execute(statement)
 
 
 def downgrade():

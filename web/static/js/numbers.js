@@ -1,6 +1,6 @@
 /**
  * Numbers on labels. Ours end in a check character after ISO/IEC 7064 MOD 37,36 (accession LR…, consignment CN…,
- * box BX…, seal SL…); those of a laboratory system are taken as they are.
+ * box BX…, seal SL…, load item IT…); those of a laboratory system are taken as they are.
  */
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const FORMS = [
@@ -8,6 +8,7 @@ const FORMS = [
   { kind: "consignment", prefix: "CN", length: 13 },
   { kind: "box", prefix: "BX", length: 7 },
   { kind: "seal", prefix: "SL", length: 10 },
+  { kind: "item", prefix: "IT", length: 13 },
 ];
 
 export function checkCharacter(body) {
@@ -27,7 +28,7 @@ export function normalise(text) {
   return plain.slice(0, 2) + middle + plain.slice(-1);
 }
 
-/** {text, kind, valid}: kind accession | consignment | box | seal | foreign; valid false: the check character is wrong. */
+/** {text, kind, valid}: kind accession | consignment | box | seal | item | foreign; valid false: the check character is wrong. */
 export function recognise(text) {
   const plain = normalise(text);
   const form = FORMS.find((known) => plain.startsWith(known.prefix) && plain.length === known.length && /^\d+$/.test(plain.slice(2, -1)));
