@@ -12,9 +12,9 @@ from typing import Any
 
 from logistics.domain.custody import Event
 from logistics.domain.custody import EventType as E
-from logistics.domain.transitions import ConsignmentState, State
+from logistics.domain.transitions import ConsignmentState, ItemState, State
 
-S, C = State, ConsignmentState
+S, C, L = State, ConsignmentState, ItemState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class SpecimenProjection:
     decided_at: datetime | None = None
     reject_reason: str | None = None
     on_hold: bool = False
+    missing_from: str | None = None  # consignment that it was declared missing from, until it turns up
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,24 @@ def project_specimen(  # noqa: PLR0912  # one flat case an event reads best
                 "holder": None,
                 "box_code": None,
                 "consignment_number": None,
+                "missing_from": None,
             }
         case E.DECLARED_MISSING:
-            changes = {"box_code": None, "consignment_number": None, "location_code": None, "holder": None}
-        case E.FOUND:
-            changes = {"location_code": event.site, "holder": None, "box_code": None, "consignment_number": None}
+            changes = {
+                "box_code": None,
+                "consignment_number": None,
+                "location_code": None,
+                "holder": None,
+                "missing_from": payload.get("consignment"),
+            }
+        case E.FOUND | E.FOUND_AT_ORIGIN:
+            changes = {
+                "location_code": event.site,
+                "holder": None,
+                "box_code": None,
+                "consignment_number": None,
+                "missing_from": None,
+            }
         case E.ACCEPTED | E.ACCEPTED_CONCESSION:
             changes = {"decided_at": event.occurred_at, "reject_reason": payload.get("reason")}
         case E.REJECTED:
@@ -163,6 +177,8 @@ class LineChange:
     condition: str | None = None
     checked_by: str | None = None
     checked_at: datetime | None = None
+    found_site: str | None = None  # where it turned up, when that was not in its own box
+    found_in: str | None = None  # and the consignment in which it did
 
 
 def project_lines(before: SpecimenProjection, event: Event) -> tuple[LineChange, ...]:
@@ -173,11 +189,22 @@ def project_lines(before: SpecimenProjection, event: Event) -> tuple[LineChange,
     """
     changes: list[LineChange] = []
     left = before.consignment_number
-    found = event.type is E.RECEIVED_UNEXPECTED and left != event.payload.get("consignment")
-    if left is not None and (found or event.type in {E.LOST, E.RECALLED, E.DISPOSED}):
+    stray = event.type is E.RECEIVED_UNEXPECTED and left != event.payload.get("consignment")
+    if left is not None and stray:
+        changes.append(_turned_up(left, "elsewhere", event))
+    elif left is not None and event.type in {E.LOST, E.RECALLED, E.DISPOSED}:
         changes.append(LineChange(left, "unpacked", None, event.actor, event.occurred_at))
+    if before.missing_from is not None and event.type in {E.RECEIVED_UNEXPECTED, E.FOUND_AT_ORIGIN}:
+        changes.append(_turned_up(before.missing_from, "late", event))
     change = project_line(before, event)
     return (*changes, change) if change is not None else tuple(changes)
+
+
+def _turned_up(consignment: str, outcome: str, event: Event) -> LineChange:
+    """The line of a tube that turned up somewhere else than in its own box: where, and in which one."""
+    found_in = event.payload.get("consignment") if event.type is E.RECEIVED_UNEXPECTED else None
+    condition = event.payload.get("condition")
+    return LineChange(consignment, outcome, condition, event.actor, event.occurred_at, event.site, found_in)
 
 
 def project_line(  # noqa: PLR0911
@@ -206,9 +233,88 @@ def project_line(  # noqa: PLR0911
         case E.DECLARED_MISSING:
             return LineChange(consignment, "missing", None, *checked)
         case E.FOUND:
-            return LineChange(consignment, "found", None, *checked)
+            outcome = "late" if payload.get("late") else "found"
+            return LineChange(consignment, outcome, payload.get("condition"), *checked, event.site)
         case E.REJECTED if before.state == S.DELIVERED:
             return LineChange(consignment, "scanned", payload.get("condition"), *checked)
+        case _:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemProjection:
+    """The custody columns of one load item."""
+
+    state: str = L.NEW
+    state_since: datetime | None = None
+    box_code: str | None = None
+    consignment_number: str | None = None
+    holder: str | None = None
+    location_code: str | None = None
+    condition: str | None = None
+    received_at: datetime | None = None
+    received_by: str | None = None
+    received_how: str | None = None
+    on_hold: bool = False
+
+
+def project_item(before: ItemProjection, event: Event, state: str) -> ItemProjection:
+    """The item after ``event`` has led it to ``state``."""
+    payload = event.payload
+    after = before if state == before.state else replace(before, state=state, state_since=event.occurred_at)
+    changes: dict[str, Any] = {}
+    match event.type:
+        case E.REGISTERED:
+            changes = {"location_code": event.site, "state_since": event.occurred_at}
+        case E.PACKED:
+            changes = {"box_code": payload["box"], "consignment_number": payload["consignment"], "condition": None}
+        case E.UNPACKED | E.DISPOSED:
+            changes = {"box_code": None, "consignment_number": None}
+        case E.HANDED_OVER if state == L.IN_TRANSIT:
+            changes = {"holder": payload["taker"], "location_code": None}
+        case E.ARRIVED:
+            changes = {"location_code": event.site}
+        case E.HANDED_OVER:
+            changes = {"holder": None, "location_code": event.site}
+        case E.RECEIVED:
+            changes = {
+                "condition": payload.get("condition"),
+                "received_at": event.occurred_at,
+                "received_by": event.actor,
+                "received_how": event.how,
+                "location_code": event.site,
+                "box_code": None,
+                "consignment_number": None,
+            }
+        case E.DECLARED_MISSING:
+            changes = {"box_code": None, "consignment_number": None, "location_code": None}
+        case E.FOUND:
+            changes = {"location_code": event.site}
+        case E.HELD:
+            changes = {"on_hold": True}
+        case E.RELEASED:
+            changes = {"on_hold": False}
+        case _:
+            pass
+    return replace(after, **changes) if changes else after
+
+
+def project_item_line(before: ItemProjection, event: Event) -> LineChange | None:
+    """What an event of an item does to its line on a consignment; None: nothing."""
+    number = event.payload.get("consignment") or before.consignment_number
+    if number is None:
+        return None
+    checked = (event.actor, event.occurred_at)
+    match event.type:
+        case E.PACKED:
+            return LineChange(number, "expected")
+        case E.UNPACKED:
+            return LineChange(number, None)
+        case E.RECEIVED:
+            how = "ticked" if event.how == "ticked" else "scanned"
+            return LineChange(number, how, event.payload.get("condition"), *checked)
+        case E.DECLARED_MISSING:
+            return LineChange(number, "missing", None, *checked)
         case _:
             return None
 

@@ -48,9 +48,25 @@ class ConsignmentState(StrEnum):
     CANCELLED = "cancelled"
 
 
-S, C = State, ConsignmentState
+class ItemState(StrEnum):
+    """Where a load item stands: a report, control material, a carton of tubes on its way to a site."""
+
+    NEW = "new"
+    REGISTERED = "registered"
+    PACKED = "packed"
+    SEALED = "sealed"
+    IN_TRANSIT = "in_transit"
+    ARRIVED = "arrived"
+    DELIVERED = "delivered"
+    RECEIVED = "received"
+    MISSING = "missing"
+    DISPOSED = "disposed"  # used up, withdrawn, written off
+
+
+S, C, L = State, ConsignmentState, ItemState
 FINAL = frozenset({S.DISPOSED, S.COLLECTION_FAILED})
 CONSIGNMENT_FINAL = frozenset({C.CLOSED, C.CANCELLED})
+ITEM_FINAL = frozenset({L.DISPOSED})
 UNDER_WAY = frozenset({S.IN_TRANSIT, S.ARRIVED})
 BOXED = frozenset({S.PACKED, S.SEALED, S.IN_TRANSIT, S.ARRIVED, S.DELIVERED})
 ALIVE = frozenset(S) - FINAL - {S.NEW, S.LOST, S.REJECTED, S.RECALLED, S.MISSING}
@@ -78,6 +94,16 @@ def was_received(view: View) -> bool:
 
 def not_on_hold(view: View) -> bool:
     return not view.on_hold
+
+
+def is_return(view: View) -> bool:
+    """A consignment of load items or of an empty box: a township receives it as a laboratory does specimens."""
+    return getattr(view, "kind", "") == "return"
+
+
+def is_send_out(view: View) -> bool:
+    """A consignment to an external laboratory, which need not have an account here."""
+    return getattr(view, "kind", "") == "send_out"
 
 
 COLLECTOR = frozenset({access.COLLECTOR})
@@ -114,9 +140,10 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
     _row({S.PACKED, S.SEALED}, E.UNPACKED, S.RECEIVED, CARRIERS, was_received),
     _row(S.PACKED, E.SEALED, S.SEALED, PACKERS),
     _row(S.SEALED, E.UNSEALED, S.PACKED, PACKERS),
-    _row({S.SEALED, S.IN_TRANSIT}, E.HANDED_OVER, S.IN_TRANSIT, CARRIERS),
-    _row(S.IN_TRANSIT, E.ARRIVED, S.ARRIVED, frozenset({access.COURIER, access.RECEIVER})),
-    _row(S.ARRIVED, E.HANDED_OVER, S.DELIVERED, CARRIERS),
+    # The manager: tubes sent to an external laboratory, whose consignment alone lets him.
+    _row({S.SEALED, S.IN_TRANSIT}, E.HANDED_OVER, S.IN_TRANSIT, CARRIERS | MANAGER),
+    _row(S.IN_TRANSIT, E.ARRIVED, S.ARRIVED, frozenset({access.COURIER, access.RECEIVER, access.MANAGER})),
+    _row(S.ARRIVED, E.HANDED_OVER, S.DELIVERED, CARRIERS | MANAGER),
     _row(S.DELIVERED, E.RECEIVED, S.RECEIVED, RECEIVER),
     _row(
         {S.COLLECTED, S.PACKED, S.SEALED, S.IN_TRANSIT, S.ARRIVED, S.DELIVERED, S.MISSING, S.LOST, S.RECALLED},
@@ -127,9 +154,12 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
     _row(S.DELIVERED, E.DECLARED_MISSING, S.MISSING, RECEIVER),
     _row(S.MISSING, E.FOUND, S.DELIVERED, RECEIVER),
     _row(S.LOST, E.FOUND, S.DELIVERED, RECEIVER),
+    _row({S.MISSING, S.LOST}, E.FOUND_AT_ORIGIN, S.COLLECTED, COLLECTOR, never_received),
     _row(S.RECEIVED, E.ACCEPTED, S.ACCEPTED, RECEIVER, not_on_hold),
     _row(S.RECEIVED, E.ACCEPTED_CONCESSION, S.ACCEPTED_CONCESSION, RECEIVER, not_on_hold),
-    _row({S.RECEIVED, S.DELIVERED}, E.REJECTED, S.REJECTED, RECEIVER),
+    # Haemolysis shows after the centrifuge, too little volume at the analyser: after the tube was accepted.
+    _row({S.RECEIVED, S.DELIVERED, S.ACCEPTED, S.ACCEPTED_CONCESSION}, E.REJECTED, S.REJECTED, RECEIVER),
+    _row({S.RECEIVED, S.ACCEPTED, S.ACCEPTED_CONCESSION}, E.TESTS_REJECTED, None, RECEIVER),
     _row(ALIVE, E.HELD, None, RECEIVER),
     _row(ALIVE, E.RELEASED, None, MANAGER),
     _row(ALIVE | {S.MISSING}, E.LOST, S.LOST, MANAGER),
@@ -150,11 +180,38 @@ CONSIGNMENT_ROWS: tuple[Row, ...] = (
     _row(C.SEALED, E.UNSEALED, C.OPEN, PACKERS),
     _row({C.OPEN, C.SEALED}, E.CANCELLED, C.CANCELLED, PACKERS | MANAGER),
     _row({C.SEALED, C.IN_TRANSIT}, E.HANDED_OVER, C.IN_TRANSIT, CARRIERS),
+    _row(C.SEALED, E.HANDED_OVER, C.IN_TRANSIT, MANAGER, is_send_out),
     _row(C.IN_TRANSIT, E.ARRIVED, C.ARRIVED, frozenset({access.COURIER, access.RECEIVER})),
+    _row(C.IN_TRANSIT, E.ARRIVED, C.ARRIVED, COLLECTOR, is_return),
+    _row(C.IN_TRANSIT, E.ARRIVED, C.ARRIVED, MANAGER, is_send_out),
     _row(C.ARRIVED, E.HANDED_OVER, C.DELIVERED, CARRIERS),
+    _row(C.ARRIVED, E.HANDED_OVER, C.DELIVERED, MANAGER, is_send_out),
     _row(C.DELIVERED, E.UNEXPECTED_TUBE, None, RECEIVER),
+    _row({C.SEALED, C.IN_TRANSIT, C.ARRIVED, C.DELIVERED, C.CLOSED}, E.DEVIATION, None, CARRIERS | MANAGER),
+    _row({C.SEALED, C.IN_TRANSIT, C.ARRIVED, C.DELIVERED, C.CLOSED}, E.SETTLED, None, RECEIVER),
     _row(C.DELIVERED, E.CLOSED, C.CLOSED, RECEIVER),
+    _row(C.DELIVERED, E.CLOSED, C.CLOSED, COLLECTOR, is_return),
     _row(frozenset(C) - {C.NEW}, E.NOTED, None, ANYBODY),
+)
+
+
+ITEM_ROWS: tuple[Row, ...] = (
+    _row(L.NEW, E.REGISTERED, L.REGISTERED, PACKERS | MANAGER),
+    _row({L.REGISTERED, L.RECEIVED}, E.PACKED, L.PACKED, PACKERS | MANAGER, not_on_hold),
+    _row({L.PACKED, L.SEALED}, E.UNPACKED, L.REGISTERED, PACKERS | MANAGER, never_received),
+    _row({L.PACKED, L.SEALED}, E.UNPACKED, L.RECEIVED, PACKERS | MANAGER, was_received),
+    _row(L.PACKED, E.SEALED, L.SEALED, PACKERS),
+    _row(L.SEALED, E.UNSEALED, L.PACKED, PACKERS),
+    _row({L.SEALED, L.IN_TRANSIT}, E.HANDED_OVER, L.IN_TRANSIT, CARRIERS),
+    _row(L.IN_TRANSIT, E.ARRIVED, L.ARRIVED, CARRIERS),
+    _row(L.ARRIVED, E.HANDED_OVER, L.DELIVERED, CARRIERS),
+    _row(L.DELIVERED, E.RECEIVED, L.RECEIVED, COLLECTOR | RECEIVER),
+    _row(L.DELIVERED, E.DECLARED_MISSING, L.MISSING, COLLECTOR | RECEIVER),
+    _row(L.MISSING, E.FOUND, L.DELIVERED, COLLECTOR | RECEIVER),
+    _row(frozenset(L) - {L.NEW, L.DISPOSED}, E.HELD, None, COLLECTOR | RECEIVER),
+    _row(frozenset(L) - {L.NEW, L.DISPOSED}, E.RELEASED, None, MANAGER),
+    _row({L.REGISTERED, L.RECEIVED, L.MISSING}, E.DISPOSED, L.DISPOSED, COLLECTOR | RECEIVER),
+    _row(frozenset(L) - {L.NEW}, E.NOTED, None, ANYBODY),
 )
 
 
@@ -168,11 +225,16 @@ def _index(rows: tuple[Row, ...]) -> dict[tuple[str, E], list[Row]]:
 
 SPECIMEN_TABLE = _index(SPECIMEN_ROWS)
 CONSIGNMENT_TABLE = _index(CONSIGNMENT_ROWS)
+ITEM_TABLE = _index(ITEM_ROWS)
 
 
-class _NoView:
-    received_at = None
-    on_hold = False
+@dataclass(frozen=True, slots=True)
+class _KindView:
+    """What guards of consignments may look at."""
+
+    kind: str
+    received_at: object | None = None
+    on_hold: bool = False
 
 
 def next_state(state: str, event: E, role: str, view: View, *, subject: str) -> State:
@@ -184,9 +246,16 @@ def next_state(state: str, event: E, role: str, view: View, *, subject: str) -> 
     return State(_decide(SPECIMEN_TABLE, state, event, role, view, subject, "specimen"))
 
 
-def next_consignment_state(state: str, event: E, role: str, *, subject: str) -> ConsignmentState:
+def next_consignment_state(
+    state: str, event: E, role: str, *, subject: str, kind: str = "specimens"
+) -> ConsignmentState:
     """The same for a consignment; raises Conflict('consignment_state') or Forbidden('act_role')."""
-    return ConsignmentState(_decide(CONSIGNMENT_TABLE, state, event, role, _NoView(), subject, "consignment"))
+    return ConsignmentState(_decide(CONSIGNMENT_TABLE, state, event, role, _KindView(kind), subject, "consignment"))
+
+
+def next_item_state(state: str, event: E, role: str, view: View, *, subject: str) -> ItemState:
+    """The same for a load item; raises Conflict('item_state'), Conflict('item_on_hold') or Forbidden('act_role')."""
+    return ItemState(_decide(ITEM_TABLE, state, event, role, view, subject, "item"))
 
 
 def _decide(
@@ -197,7 +266,7 @@ def _decide(
         raise Conflict(f"{kind}_state", field=kind, subject=subject, state=state, event=event.value)
     fitting = [row for row in rows if all(guard(view) for guard in row.guards)]
     if not fitting:
-        code = "specimen_on_hold" if view.on_hold else f"{kind}_state"
+        code = f"{kind}_on_hold" if view.on_hold else f"{kind}_state"
         raise Conflict(code, field=kind, subject=subject, state=state, event=event.value)
     for row in fitting:
         if role in row.roles:
