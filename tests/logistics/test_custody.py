@@ -18,6 +18,7 @@ from logistics.models import Alert, Consignment, ConsignmentLine, CustodyEvent, 
 from logistics.services import alerts, custody, network, rebuild
 from tests import factories as f
 from tests.factories import act, do, done
+from tests.tamper import unlocked
 
 pytestmark = pytest.mark.both_databases
 
@@ -242,10 +243,9 @@ def test_an_edited_event_is_found_and_named(world: Session) -> None:
     """Somebody edits the text of an event in the database: verification names stream and number."""
     f.collected(world, "T1")
     stream = f"specimen:{f.find(world, 'T1').id}"
-    world.execute(
-        text("UPDATE custody_event SET body = replace(body, 'CBC', 'ESR') WHERE stream = :s AND seq = 1"), {"s": stream}
-    )
-    world.commit()
+    edit = text("UPDATE custody_event SET body = replace(body, 'CBC', 'ESR') WHERE stream = :s AND seq = 1")
+    with unlocked(world):
+        world.execute(edit, {"s": stream})
     broken = rebuild.verify_log(world)
     assert [(one.stream, one.seq, one.kind) for one in broken] == [(stream, 1, "hash")]
 
@@ -254,8 +254,8 @@ def test_a_removed_event_is_found_and_named(world: Session) -> None:
     """An event is taken out of the middle of a stream: verification names the gap."""
     f.sealed(world, ("T1",))
     stream = f"specimen:{f.find(world, 'T1').id}"
-    world.execute(text("DELETE FROM custody_event WHERE stream = :s AND seq = 2"), {"s": stream})
-    world.commit()
+    with unlocked(world):
+        world.execute(text("DELETE FROM custody_event WHERE stream = :s AND seq = 2"), {"s": stream})
     assert (stream, 2, "gap") in [(one.stream, one.seq, one.kind) for one in rebuild.verify_log(world)]
 
 
