@@ -14,12 +14,13 @@ from logistics.domain.access import Scope
 from logistics.domain.acts import Act
 from logistics.domain.custody import Event, EventType
 from logistics.errors import Invalid, NotFound
-from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Specimen, User
+from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Item, ItemLine, Specimen, User
 from logistics.services import waiting
 
 OUT_OF_BOX = frozenset({"refused", "unpacked"})  # outcomes of tubes that do not travel with the consignment
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
 CONSIGNMENT_COLUMNS = tuple(f.name for f in fields(projection.ConsignmentProjection))
+ITEM_COLUMNS = tuple(f.name for f in fields(projection.ItemProjection))
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Desk:
         site: str | None = None,
     ) -> Event:
         """Check the transition, append the event to the tube's stream and write its columns and manifest line."""
-        if self.late is not None:
+        if self.late is not None and not self.late.trusted:
             waiting.require_not_overtaken(self.session, self.act, custody.specimen_stream(specimen.id))
         before = specimen_projection(specimen)
         state = transitions.next_state(before.state, event_type, self.actor.role, before, subject=specimen.accession)
@@ -90,11 +91,11 @@ class Desk:
         site: str | None = None,
     ) -> Event:
         """The same for a consignment and its box."""
-        if self.late is not None:
+        if self.late is not None and not self.late.trusted:
             waiting.require_not_overtaken(self.session, self.act, custody.consignment_stream(consignment.number))
         before = consignment_projection(consignment)
         state = transitions.next_consignment_state(
-            before.state, event_type, self.actor.role, subject=consignment.number
+            before.state, event_type, self.actor.role, subject=consignment.number, kind=consignment.kind
         )
         stream = custody.consignment_stream(consignment.number)
         event = self._event(stream, consignment.stream_seq, event_type, payload, site)
@@ -102,6 +103,25 @@ class Desk:
         write_consignment(consignment, projection.project_consignment(before, event, state))
         box = self.session.get_one(Box, consignment.box_code)
         write_box(box, projection.project_box(box_projection(box), event, consignment.number, state))
+        return event
+
+    def append_item(
+        self,
+        item: Item,
+        event_type: EventType,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        site: str | None = None,
+    ) -> Event:
+        """The same for a load item and its line."""
+        before = item_projection(item)
+        state = transitions.next_item_state(before.state, event_type, self.actor.role, before, subject=item.number)
+        event = self._event(custody.item_stream(item.number), item.stream_seq, event_type, payload, site)
+        item.stream_seq, item.stream_head = event.seq, self._store(event, item.stream_head)
+        write_item(item, projection.project_item(before, event, state))
+        change = projection.project_item_line(before, event)
+        if change is not None:
+            write_item_line(self.session, item.number, change)
         return event
 
     def _event(
@@ -163,6 +183,12 @@ def consignment_projection(consignment: Consignment) -> projection.ConsignmentPr
     return projection.ConsignmentProjection(**{name: getattr(consignment, name) for name in CONSIGNMENT_COLUMNS})
 
 
+def item_projection(item: Item) -> projection.ItemProjection:
+    if item.stream_seq == 0:
+        return projection.ItemProjection()
+    return projection.ItemProjection(**{name: getattr(item, name) for name in ITEM_COLUMNS})
+
+
 def box_projection(box: Box) -> projection.BoxProjection:
     return projection.BoxProjection(box.location_code, box.holder, box.consignment_number)
 
@@ -177,6 +203,10 @@ def write_consignment(consignment: Consignment, after: projection.ConsignmentPro
 
 def write_box(box: Box, after: projection.BoxProjection) -> None:
     _write(box, after)
+
+
+def write_item(item: Item, after: projection.ItemProjection) -> None:
+    _write(item, after)
 
 
 def _write(row: object, after: Any) -> None:
@@ -209,3 +239,20 @@ def _count(session: Session, number: str, step: int) -> int:
     consignment = session.get_one(Consignment, number)
     consignment.tube_count += step
     return consignment.tube_count
+
+
+def write_item_line(session: Session, item_number: str, change: projection.LineChange) -> None:
+    """Bring the item's line on the consignment up to date, and the count of items inside."""
+    line = session.get(ItemLine, (change.consignment, item_number))
+    inside = change.outcome is not None
+    session.get_one(Consignment, change.consignment).item_count += inside - (line is not None)
+    if not inside:
+        if line is not None:
+            session.delete(line)
+            session.flush()
+        return
+    if line is None:
+        line = ItemLine(consignment_number=change.consignment, item_number=item_number)
+        session.add(line)
+    line.outcome, line.condition = str(change.outcome), change.condition
+    line.checked_by, line.checked_at = change.checked_by, change.checked_at
