@@ -32,6 +32,7 @@ class EventType(StrEnum):
     SEALED = "sealed"
     UNSEALED = "unsealed"
     HANDED_OVER = "handed_over"
+    HANDED_IN = "handed_in"  # sealed, at a site that is not its destination: a transfer point, or a deliberate stop
     ARRIVED = "arrived"
     RECEIVED = "received"
     RECEIVED_UNEXPECTED = "received_unexpected"
@@ -56,6 +57,9 @@ class EventType(StrEnum):
     SETTLED = "settled"  # what was found in or on the box has been dealt with
     CLOSED = "closed"
     CANCELLED = "cancelled"
+    HANDOVER_SIGNED = "handover_signed"  # the giver's half of a handover that was signed on two devices
+    SEAL_BROKEN = "seal_broken"
+    RESEALED = "resealed"
 
 
 SET_CODES: Mapping[EventType, str] = {
@@ -64,6 +68,7 @@ SET_CODES: Mapping[EventType, str] = {
     EventType.COLLECTION_FAILED: "S40",
     EventType.HANDED_OVER: "S41",
     EventType.ARRIVED: "S42",
+    EventType.HANDED_IN: "S42",
     EventType.ACCEPTED: "S43",
     EventType.ACCEPTED_CONCESSION: "S43",
     EventType.REJECTED: "S44",

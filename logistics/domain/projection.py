@@ -85,7 +85,7 @@ def project_specimen(  # noqa: PLR0912  # one flat case an event reads best
             changes = {"holder": payload["taker"], "location_code": None}
         case E.ARRIVED:
             changes = {"location_code": event.site}
-        case E.HANDED_OVER:
+        case E.HANDED_OVER | E.HANDED_IN:
             changes = {"holder": None, "location_code": event.site}
         case E.RECEIVED | E.RECEIVED_UNEXPECTED:
             changes = {
@@ -161,6 +161,10 @@ def project_consignment(before: ConsignmentProjection, event: Event, state: str)
             changes = {"location_code": event.site, "arrived_at": event.occurred_at}
         case E.HANDED_OVER:
             changes = {"holder": None, "location_code": event.site, "delivered_at": event.occurred_at}
+        case E.HANDED_IN:
+            changes = {"holder": None, "location_code": event.site}
+        case E.RESEALED:
+            changes = {"seal_number": payload["seal"], "manifest_version": payload["version"]}
         case E.CLOSED | E.CANCELLED:
             changes = {"closed_at": event.occurred_at, "holder": None}
         case _:
@@ -337,7 +341,7 @@ def project_box(before: BoxProjection, event: Event, number: str, state: str) ->
             return replace(before, location_code=None, holder=event.payload["taker"])
         case E.ARRIVED:
             return replace(before, location_code=event.site)
-        case E.HANDED_OVER:
+        case E.HANDED_OVER | E.HANDED_IN:
             return replace(before, location_code=event.site, holder=None)
         case E.CLOSED | E.CANCELLED:
             return BoxProjection(event.site or before.location_code, None, None)

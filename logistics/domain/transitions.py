@@ -25,6 +25,7 @@ class State(StrEnum):
     PACKED = "packed"
     SEALED = "sealed"
     IN_TRANSIT = "in_transit"
+    WAITING = "waiting"  # under way, standing sealed at a site that is not its destination
     ARRIVED = "arrived"
     DELIVERED = "delivered"  # handed to the laboratory, not looked at yet
     RECEIVED = "received"
@@ -42,6 +43,7 @@ class ConsignmentState(StrEnum):
     OPEN = "open"
     SEALED = "sealed"
     IN_TRANSIT = "in_transit"
+    WAITING = "waiting"
     ARRIVED = "arrived"
     DELIVERED = "delivered"
     CLOSED = "closed"
@@ -67,8 +69,8 @@ S, C, L = State, ConsignmentState, ItemState
 FINAL = frozenset({S.DISPOSED, S.COLLECTION_FAILED})
 CONSIGNMENT_FINAL = frozenset({C.CLOSED, C.CANCELLED})
 ITEM_FINAL = frozenset({L.DISPOSED})
-UNDER_WAY = frozenset({S.IN_TRANSIT, S.ARRIVED})
-BOXED = frozenset({S.PACKED, S.SEALED, S.IN_TRANSIT, S.ARRIVED, S.DELIVERED})
+UNDER_WAY = frozenset({S.IN_TRANSIT, S.WAITING, S.ARRIVED})
+BOXED = frozenset({S.PACKED, S.SEALED, S.IN_TRANSIT, S.WAITING, S.ARRIVED, S.DELIVERED})
 ALIVE = frozenset(S) - FINAL - {S.NEW, S.LOST, S.REJECTED, S.RECALLED, S.MISSING}
 
 
@@ -146,7 +148,18 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
     _row(S.ARRIVED, E.HANDED_OVER, S.DELIVERED, CARRIERS | MANAGER),
     _row(S.DELIVERED, E.RECEIVED, S.RECEIVED, RECEIVER),
     _row(
-        {S.COLLECTED, S.PACKED, S.SEALED, S.IN_TRANSIT, S.ARRIVED, S.DELIVERED, S.MISSING, S.LOST, S.RECALLED},
+        {
+            S.COLLECTED,
+            S.PACKED,
+            S.SEALED,
+            S.IN_TRANSIT,
+            S.WAITING,
+            S.ARRIVED,
+            S.DELIVERED,
+            S.MISSING,
+            S.LOST,
+            S.RECALLED,
+        },
         E.RECEIVED_UNEXPECTED,
         S.RECEIVED,
         RECEIVER,
@@ -179,7 +192,8 @@ CONSIGNMENT_ROWS: tuple[Row, ...] = (
     _row(C.OPEN, E.SEALED, C.SEALED, PACKERS),
     _row(C.SEALED, E.UNSEALED, C.OPEN, PACKERS),
     _row({C.OPEN, C.SEALED}, E.CANCELLED, C.CANCELLED, PACKERS | MANAGER),
-    _row({C.SEALED, C.IN_TRANSIT}, E.HANDED_OVER, C.IN_TRANSIT, CARRIERS),
+    _row({C.SEALED, C.WAITING, C.IN_TRANSIT}, E.HANDED_OVER, C.IN_TRANSIT, CARRIERS),
+    _row({C.IN_TRANSIT, C.ARRIVED}, E.HANDED_IN, C.WAITING, CARRIERS),
     _row(C.SEALED, E.HANDED_OVER, C.IN_TRANSIT, MANAGER, is_send_out),
     _row(C.IN_TRANSIT, E.ARRIVED, C.ARRIVED, frozenset({access.COURIER, access.RECEIVER})),
     _row(C.IN_TRANSIT, E.ARRIVED, C.ARRIVED, COLLECTOR, is_return),
@@ -191,6 +205,9 @@ CONSIGNMENT_ROWS: tuple[Row, ...] = (
     _row({C.SEALED, C.IN_TRANSIT, C.ARRIVED, C.DELIVERED, C.CLOSED}, E.SETTLED, None, RECEIVER),
     _row(C.DELIVERED, E.CLOSED, C.CLOSED, RECEIVER),
     _row(C.DELIVERED, E.CLOSED, C.CLOSED, COLLECTOR, is_return),
+    _row(frozenset(C) - {C.NEW}, E.HANDOVER_SIGNED, None, CARRIERS),
+    _row({C.SEALED, C.IN_TRANSIT, C.WAITING, C.ARRIVED, C.DELIVERED}, E.SEAL_BROKEN, None, CARRIERS | MANAGER),
+    _row({C.SEALED, C.IN_TRANSIT, C.WAITING, C.ARRIVED}, E.RESEALED, None, CARRIERS),
     _row(frozenset(C) - {C.NEW}, E.NOTED, None, ANYBODY),
 )
 
