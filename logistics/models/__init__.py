@@ -3,8 +3,10 @@
 from logistics.db import Base
 from logistics.models import append_only
 from logistics.models.alerts import Alert, AlertNote, Channel, Delivery
+from logistics.models.attachments import Attachment
 from logistics.models.catalogue import Reason, StabilityRuleRow, Test, TestSite
 from logistics.models.custody import Act, CustodyEvent, Handover, WaitingAct
+from logistics.models.handovers import HandoverHalf, HandoverOffer
 from logistics.models.integrity import CustodyDigest, CustodyDigestLeaf, SigningKey
 from logistics.models.items import BlindKey, Contract, ContractTest, Item, ItemLine
 from logistics.models.labels import LabelBatch, LabelNumber, LabelStock, PrintSetting
@@ -19,6 +21,7 @@ __all__ = [
     "Alert",
     "AlertNote",
     "ApiToken",
+    "Attachment",
     "AuditEntry",
     "BlindKey",
     "Box",
@@ -35,6 +38,8 @@ __all__ = [
     "CustodyEvent",
     "Delivery",
     "Handover",
+    "HandoverHalf",
+    "HandoverOffer",
     "Item",
     "ItemLine",
     "Job",

@@ -68,6 +68,7 @@ class Handover(Base):
     """Custody passing from one person to another, signed by both (21 CFR 11.50: printed name, time, meaning)."""
 
     __tablename__ = "handover"
+    __table_args__ = (Index("ix_handover_state", "state", "occurred_at"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)  # UUID made on the device
     consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), primary_key=True)
@@ -77,11 +78,15 @@ class Handover(Base):
     taker: Mapped[str]
     taker_name: Mapped[str]
     method: Mapped[str]  # pin | app | seal
-    meaning: Mapped[str]  # pickup | delivery | transfer
+    meaning: Mapped[str]  # pickup | delivery | transfer | elsewhere
     occurred_at: Mapped[datetime]
     tube_count: Mapped[int]
     refused_count: Mapped[int] = mapped_column(default=0)
     box_temp_c: Mapped[float | None]
+    giver_signed_at: Mapped[datetime | None]  # None: not yet, or the seal stood for him
+    taker_signed_at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(default="signed")  # signed | giver_outstanding | differs
+    differs: Mapped[str] = mapped_column(default="")  # in what the giver's half differs: names of fields, with commas
     organisation: Mapped[str] = mapped_column(default="")  # of a taker from outside, who has no account
     witness: Mapped[str] = mapped_column(default="")  # who of ours confirmed such a taker with the own PIN
     witness_name: Mapped[str] = mapped_column(default="")

@@ -219,6 +219,74 @@ def upgrade():
     )
     op.create_index('ix_custody_digest_leaf_stream', 'custody_digest_leaf', ['stream'])
 
+    # receipt: pictures, tests that are rejected alone, tubes that turn up late, findings as a projection of the log
+    op.create_table('attachment',
+    sa.Column('sha256', sa.String(), nullable=False),
+    sa.Column('media_type', sa.String(), nullable=False),
+    sa.Column('width_px', sa.Integer(), nullable=False),
+    sa.Column('height_px', sa.Integer(), nullable=False),
+    sa.Column('size_bytes', sa.Integer(), nullable=False),
+    sa.Column('uploaded_at', logistics.db.UTCDateTime(), nullable=False),
+    sa.Column('uploaded_by', sa.String(), nullable=False),
+    sa.Column('site_code', sa.String(), nullable=True),
+    sa.Column('used_at', logistics.db.UTCDateTime(), nullable=True),
+    sa.Column('data', sa.LargeBinary(), nullable=False),
+    sa.ForeignKeyConstraint(['site_code'], ['site.code'], name=op.f('fk_attachment_site_code')),
+    sa.PrimaryKeyConstraint('sha256', name=op.f('pk_attachment'))
+    )
+    op.create_index('ix_attachment_used_uploaded', 'attachment', ['used_at', 'uploaded_at'])
+    op.add_column('specimen', sa.Column('missing_from', sa.String(), nullable=True))
+    op.add_column('specimen_test', sa.Column('rejected_reason', sa.String(), nullable=True))
+    op.add_column('specimen_test', sa.Column('rejected_by', sa.String(), nullable=True))
+    op.add_column('specimen_test', sa.Column('rejected_at', logistics.db.UTCDateTime(), nullable=True))
+    op.add_column('consignment_line', sa.Column('found_site', sa.String(), nullable=True))
+    op.add_column('consignment_line', sa.Column('found_in', sa.String(), nullable=True))
+    with op.batch_alter_table('nonconformity', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('disposed_site', sa.String(), nullable=True))
+        batch_op.add_column(sa.Column('tests', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('origin_code', sa.String(), nullable=True))
+        batch_op.add_column(sa.Column('stream', sa.String(), nullable=True))
+        batch_op.add_column(sa.Column('seq', sa.Integer(), nullable=True))
+        batch_op.create_foreign_key(batch_op.f('fk_nonconformity_origin_code'), 'site', ['origin_code'], ['code'])
+        batch_op.create_unique_constraint(batch_op.f('uq_nonconformity_stream'), ['stream', 'seq'])
+        batch_op.create_index('ix_nonconformity_found', ['found_at'], unique=False)
+        batch_op.create_index('ix_nonconformity_origin_found', ['origin_code', 'found_at'], unique=False)
+
+    # handovers signed on two devices: ids drawn for a giver's screen, the giver's half, and what both say together
+    op.create_table('handover_offer',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('username', sa.String(), nullable=False),
+        sa.Column('issued_at', logistics.db.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_handover_offer')),
+    )
+    op.create_index('ix_handover_offer_username', 'handover_offer', ['username'])
+    op.create_table('handover_half',
+        sa.Column('act_id', sa.String(), nullable=False),
+        sa.Column('consignment_number', sa.String(), nullable=False),
+        sa.Column('handover_id', sa.String(), nullable=False),
+        sa.Column('username', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('other', sa.String(), nullable=False),
+        sa.Column('meaning', sa.String(), nullable=False),
+        sa.Column('site_code', sa.String(), nullable=True),
+        sa.Column('tube_count', sa.Integer(), nullable=False),
+        sa.Column('signed_at', logistics.db.UTCDateTime(), nullable=False),
+        sa.Column('recorded_at', logistics.db.UTCDateTime(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('differs', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['consignment_number'], ['consignment.number'], name=op.f('fk_handover_half_consignment_number_consignment')),
+        sa.PrimaryKeyConstraint('act_id', 'consignment_number', name=op.f('pk_handover_half')),
+    )
+    op.create_index('ix_handover_half_handover_id', 'handover_half', ['handover_id'])
+    op.create_index('ix_handover_half_state', 'handover_half', ['state', 'signed_at'])
+    op.add_column('handover', sa.Column('giver_signed_at', logistics.db.UTCDateTime(), nullable=True))
+    op.add_column('handover', sa.Column('taker_signed_at', logistics.db.UTCDateTime(), nullable=True))
+    op.add_column('handover', sa.Column('state', sa.String(), nullable=False, server_default='signed'))
+    op.add_column('handover', sa.Column('differs', sa.String(), nullable=False, server_default=''))
+    op.create_index('ix_handover_state', 'handover', ['state', 'occurred_at'])
+    op.execute("UPDATE handover SET taker_signed_at = occurred_at,"
+               " giver_signed_at = CASE WHEN method = 'pin' THEN occurred_at END")
+
     # Keep this last: on SQLite a table that is altered above loses its triggers.
     _make_append_only()
 
