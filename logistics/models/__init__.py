@@ -6,6 +6,7 @@ from logistics.models.alerts import Alert, AlertNote, Channel, Delivery
 from logistics.models.attachments import Attachment
 from logistics.models.catalogue import Reason, StabilityRuleRow, Test, TestSite
 from logistics.models.custody import Act, CustodyEvent, Handover, WaitingAct
+from logistics.models.filters import DefaultFilter, SavedFilter
 from logistics.models.handovers import HandoverHalf, HandoverOffer
 from logistics.models.integrity import CustodyDigest, CustodyDigestLeaf, SigningKey
 from logistics.models.items import BlindKey, Contract, ContractTest, Item, ItemLine
@@ -36,6 +37,7 @@ __all__ = [
     "CustodyDigest",
     "CustodyDigestLeaf",
     "CustodyEvent",
+    "DefaultFilter",
     "Delivery",
     "Handover",
     "HandoverHalf",
@@ -54,6 +56,7 @@ __all__ = [
     "PrintEntry",
     "PrintSetting",
     "Reason",
+    "SavedFilter",
     "Setting",
     "SigningKey",
     "Site",

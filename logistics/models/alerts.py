@@ -8,7 +8,10 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from logistics.db import Base
+from logistics.db import Base, partial_index
+
+UNANSWERED = "acknowledged_at IS NULL AND state <> 'closed'"
+"""Of an alert that waits for somebody: the inbox reads these by an index of their own."""
 
 
 class Alert(Base):
@@ -18,6 +21,8 @@ class Alert(Base):
     __table_args__ = (
         UniqueConstraint("incident_key"),
         Index("ix_alert_site_state", "site_code", "state"),
+        Index("ix_alert_site_updated", "site_code", "updated_at", "id"),
+        partial_index("ix_alert_unanswered", UNANSWERED, "site_code", "occurred_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

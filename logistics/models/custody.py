@@ -68,7 +68,11 @@ class Handover(Base):
     """Custody passing from one person to another, signed by both (21 CFR 11.50: printed name, time, meaning)."""
 
     __tablename__ = "handover"
-    __table_args__ = (Index("ix_handover_state", "state", "occurred_at"),)
+    __table_args__ = (
+        Index("ix_handover_state", "state", "occurred_at"),
+        Index("ix_handover_taker", "taker", "occurred_at", "consignment_number"),
+        Index("ix_handover_consignment", "consignment_number", "occurred_at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)  # UUID made on the device
     consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), primary_key=True)

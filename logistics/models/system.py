@@ -55,7 +55,12 @@ class AuditEntry(Base):
     """Who logged in, who read a patient reference, who changed the network: kept at least six months."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (Index("ix_audit_entry_at", "at"),)
+    __table_args__ = (
+        Index("ix_audit_entry_at", "at"),
+        Index("ix_audit_entry_user_at", "username", "at"),
+        Index("ix_audit_entry_action_at", "action", "at"),
+        Index("ix_audit_entry_subject_at", "subject", "at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
@@ -68,14 +73,18 @@ class AuditEntry(Base):
 
 
 class PrintEntry(Base):
-    """Every print of a label or manifest."""
+    """Every print of a label, manifest or register; of a reprint with the reason. See ``services/prints.py``."""
 
     __tablename__ = "print_entry"
+    __table_args__ = (Index("ix_print_entry_subject_at", "subject", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     username: Mapped[str]
-    kind: Mapped[str]  # specimen_label | box_label | consignment_label | manifest
+    kind: Mapped[str]  # one of services.prints.KINDS
     subject: Mapped[str]
     copies: Mapped[int] = mapped_column(default=1)
     version: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(default="")  # why again; empty at the first print
+    output: Mapped[str] = mapped_column(default="pdf")  # pdf | zpl | zpl_graphic | xlsx
+    site_code: Mapped[str | None]  # where it was printed

@@ -38,6 +38,14 @@ class Consignment(Base):
         Index("ix_consignment_origin_state", "origin_code", "state"),
         Index("ix_consignment_destination_state", "destination_code", "state"),
         Index("ix_consignment_holder_state", "holder", "state"),
+        # found, newest first (queries/search.py), and what closed today
+        Index("ix_consignment_opened", "opened_at", "number"),
+        Index("ix_consignment_state_opened", "state", "opened_at", "number"),
+        Index("ix_consignment_origin_opened", "origin_code", "opened_at", "number"),
+        Index("ix_consignment_destination_opened", "destination_code", "opened_at", "number"),
+        Index("ix_consignment_destination_closed", "destination_code", "closed_at"),
+        Index("ix_consignment_box_opened", "box_code", "opened_at", "number"),
+        Index("ix_consignment_seal", "seal_number"),
     )
 
     number: Mapped[str] = mapped_column(primary_key=True)
@@ -83,11 +91,13 @@ class ConsignmentLine(Base):
     consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), primary_key=True)
     specimen_id: Mapped[int] = mapped_column(ForeignKey("specimen.id"), primary_key=True, index=True)
     position: Mapped[int]
-    # expected | unpacked | refused | scanned | ticked | missing | found | unexpected
+    # expected | unpacked | refused | elsewhere | scanned | ticked | missing | found | late | unexpected
     outcome: Mapped[str] = mapped_column(default="expected")
     condition: Mapped[str | None]
     checked_by: Mapped[str | None]
     checked_at: Mapped[datetime | None]
+    found_site: Mapped[str | None]  # where it turned up when that was not in this box, or late
+    found_in: Mapped[str | None]  # and the consignment in which it did
 
 
 class ManifestVersion(Base):

@@ -287,6 +287,29 @@ def upgrade():
     op.execute("UPDATE handover SET taker_signed_at = occurred_at,"
                " giver_signed_at = CASE WHEN method = 'pin' THEN occurred_at END")
 
+    _search_indexes()
+    op.create_table('saved_filter',
+        sa.Column('id', sa.Integer(), nullable=False),
+        sa.Column('page', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('query', logistics.db.JSONType, nullable=False),
+        sa.Column('username', sa.String(), nullable=False),
+        sa.Column('site_code', sa.String(), nullable=True),
+        sa.Column('shared', sa.Boolean(), nullable=False),
+        sa.Column('created_at', logistics.db.UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(['site_code'], ['site.code'], name=op.f('fk_saved_filter_site_code')),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_saved_filter')),
+        sa.UniqueConstraint('username', 'page', 'name', name=op.f('uq_saved_filter_username_page_name')),
+    )
+    op.create_index('ix_saved_filter_site', 'saved_filter', ['site_code', 'page'])
+    op.create_table('default_filter',
+        sa.Column('username', sa.String(), nullable=False),
+        sa.Column('page', sa.String(), nullable=False),
+        sa.Column('filter_id', sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(['filter_id'], ['saved_filter.id'], name=op.f('fk_default_filter_filter_id'), ondelete='CASCADE'),
+        sa.PrimaryKeyConstraint('username', 'page', name=op.f('pk_default_filter')),
+    )
+
     # Keep this last: on SQLite a table that is altered above loses its triggers.
     _make_append_only()
 
@@ -296,6 +319,56 @@ def _make_append_only():
     for table in ('custody_event', 'manifest_version', 'custody_digest', 'custody_digest_leaf', 'signing_key', 'act'):
         for statement in append_only.statements(dialect, table):
             op.execute(statement)
+
+
+def _search_indexes():
+    """Search and worklists by indexes, newest first; the accession number forwards and backwards, byte by byte."""
+    postgresql = op.get_bind().dialect.name == 'postgresql'
+    key = sa.String(collation='C') if postgresql else sa.String()
+    op.add_column('specimen', sa.Column('accession_tail', key, nullable=False, server_default=''))
+    if postgresql:
+        op.execute('ALTER TABLE specimen ALTER COLUMN accession_key TYPE VARCHAR COLLATE "C"')
+        op.execute('UPDATE specimen SET accession_tail = reverse(accession_key)')
+    else:
+        op.get_bind().connection.create_function('labrelay_reverse', 1, lambda text: text[::-1])
+        op.execute('UPDATE specimen SET accession_tail = labrelay_reverse(accession_key)')
+    op.drop_index('ix_specimen_collecting_state', 'specimen')
+    op.drop_index('ix_specimen_destination_state', 'specimen')
+    for name, table, *columns in (
+        ('ix_specimen_accession_tail', 'specimen', 'accession_tail'),
+        ('ix_specimen_collecting_state', 'specimen', 'collecting_site_code', 'state', 'registered_at'),
+        ('ix_specimen_destination_state', 'specimen', 'destination_code', 'state', 'registered_at'),
+        ('ix_specimen_registered', 'specimen', 'registered_at', 'id'),
+        ('ix_specimen_collecting_registered', 'specimen', 'collecting_site_code', 'registered_at', 'id'),
+        ('ix_specimen_collecting_since', 'specimen', 'collecting_site_code', 'state_since'),
+        ('ix_specimen_destination_registered', 'specimen', 'destination_code', 'registered_at', 'id'),
+        ('ix_specimen_state_registered', 'specimen', 'state', 'registered_at', 'id'),
+        ('ix_specimen_test_code', 'specimen_test', 'test_code', 'specimen_id'),
+        ('ix_consignment_opened', 'consignment', 'opened_at', 'number'),
+        ('ix_consignment_state_opened', 'consignment', 'state', 'opened_at', 'number'),
+        ('ix_consignment_origin_opened', 'consignment', 'origin_code', 'opened_at', 'number'),
+        ('ix_consignment_destination_opened', 'consignment', 'destination_code', 'opened_at', 'number'),
+        ('ix_consignment_destination_closed', 'consignment', 'destination_code', 'closed_at'),
+        ('ix_consignment_box_opened', 'consignment', 'box_code', 'opened_at', 'number'),
+        ('ix_consignment_seal', 'consignment', 'seal_number'),
+        ('ix_handover_taker', 'handover', 'taker', 'occurred_at', 'consignment_number'),
+        ('ix_handover_consignment', 'handover', 'consignment_number', 'occurred_at'),
+        ('ix_alert_site_updated', 'alert', 'site_code', 'updated_at', 'id'),
+        ('ix_audit_entry_user_at', 'audit_entry', 'username', 'at'),
+        ('ix_audit_entry_action_at', 'audit_entry', 'action', 'at'),
+        ('ix_audit_entry_subject_at', 'audit_entry', 'subject', 'at'),
+    ):
+        op.create_index(name, table, columns)
+    for name, table, where, *columns in (
+        ('ix_specimen_elsewhere', 'specimen',
+         'location_code <> collecting_site_code AND location_code <> destination_code',
+         'location_code', 'state', 'registered_at'),
+        ('ix_specimen_on_hold', 'specimen', 'on_hold', 'registered_at', 'id'),
+        ('ix_specimen_holder', 'specimen', 'holder IS NOT NULL', 'holder', 'registered_at'),
+        ('ix_specimen_pressing', 'specimen', "priority <> 'routine'", 'priority', 'registered_at'),
+        ('ix_alert_unanswered', 'alert', "acknowledged_at IS NULL AND state <> 'closed'", 'site_code', 'occurred_at'),
+    ):
+        op.create_index(name, table, columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
 
 
 def downgrade():
