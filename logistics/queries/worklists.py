@@ -25,7 +25,7 @@ from logistics.models import (
     TestSite,
     User,
 )  # fmt: skip
-from logistics.services import legs, network
+from logistics.services import legs
 from logistics.services.orders import ZONE, local_day
 
 # The tabs of the worklist. A tube that is still at the site stays on it however old it is.
@@ -141,8 +141,9 @@ def reasons(session: Session, kind: str) -> list[Reason]:
 
 
 def orderable_tests(session: Session, site_code: str) -> list[tuple[Test, str]]:
-    """The active tests that some laboratory above ``site_code`` performs, each with the nearest such laboratory."""
-    chain = legs.chain_up(site_code, network.parents(session))
+    """The active tests that some laboratory above ``site_code``, or an external one that works for it, performs,
+    each with the nearest such laboratory."""
+    chain = legs.laboratories(session, site_code)
     nearest: dict[str, str] = {}
     rows = session.execute(select(TestSite.test_code, TestSite.site_code).where(TestSite.site_code.in_(chain)))
     for test_code, lab in rows:

@@ -97,6 +97,17 @@ def undecided_excursion(session: Session, consignment_number: str, specimen_id: 
     return None
 
 
+def undecided_load_excursion(session: Session, consignment_number: str, item_number: str) -> Alert | None:
+    """The same for a load item: control material whose box left its band on the way down."""
+    query = select(Alert).where(
+        Alert.consignment_number == consignment_number, Alert.kind == "excursion", Alert.state != "closed"
+    )
+    for alert in session.scalars(query):
+        if item_number in alert.params.get("items", ()) and not any(note.kind == "assessed" for note in alert.notes):
+            return alert
+    return None
+
+
 def end_alert(session: Session, incident_key: str, *, now: datetime, params: Mapping[str, Any] | None = None) -> None:
     """The incident is over; it stays in the inbox until somebody has acknowledged it."""
     alert = session.scalars(select(Alert).where(Alert.incident_key == incident_key)).first()

@@ -1,4 +1,5 @@
-"""Where a tube is tested and which way it goes there: up the tree township → county centre → city centre."""
+"""Where a tube is tested and which way it goes there: up the tree township → county centre → city centre, and from
+the laboratory that has the contract to one outside of the network. Load items go down the same tree."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.errors import Invalid
-from logistics.models import TestSite
+from logistics.models import Site, TestSite
+from logistics.models.network import EXTERNAL
 from logistics.services import network
 
 
@@ -21,7 +23,7 @@ def chain_up(site: str, parents: Mapping[str, str | None]) -> list[str]:
 
 
 def laboratory_for(session: Session, tests: Iterable[str], collecting_site: str) -> str:
-    """The nearest laboratory upwards that performs all these tests.
+    """The nearest laboratory upwards that performs all these tests, else an external one that works for one of them.
 
     Raises Invalid('no_laboratory') naming the tests when there is none.
     """
@@ -30,16 +32,38 @@ def laboratory_for(session: Session, tests: Iterable[str], collecting_site: str)
     rows = session.execute(select(TestSite.site_code, TestSite.test_code).where(TestSite.test_code.in_(wanted)))
     for site_code, test_code in rows:
         performed.setdefault(site_code, set()).add(test_code)
-    for code in chain_up(collecting_site, network.parents(session)):
+    for code in laboratories(session, collecting_site):
         if performed.get(code, set()) >= set(wanted):
             return code
     raise Invalid("no_laboratory", field="tests", tests=", ".join(wanted))
 
 
+def laboratories(session: Session, site: str) -> list[str]:
+    """Where tubes of ``site`` may be tested, nearest first: the sites upwards, then the external laboratories that
+    hang on one of these."""
+    chain = chain_up(site, network.parents(session))
+    rows = session.execute(
+        select(Site.code, Site.parent_code).where(Site.tier == EXTERNAL, Site.active, Site.parent_code.in_(chain))
+    ).all()
+    outside = sorted((chain.index(parent), code) for code, parent in rows if parent is not None)
+    return [*chain, *(code for _, code in outside)]
+
+
 def next_hop(session: Session, at: str, destination: str) -> str:
-    """The site that a tube at ``at`` travels to next on its way to ``destination``: one tier up, or straight there
-    when the destination is not above."""
+    """The site that a tube or item at ``at`` travels to next on its way to ``destination``: one tier up, one tier
+    down towards it, or straight there when it is neither above nor below.
+
+    To an external laboratory the way leads through the site that has the contract.
+    """
     if at == destination:
         return destination
-    chain = chain_up(at, network.parents(session))
-    return chain[1] if destination in chain[1:] else destination
+    parents = network.parents(session)
+    up, down = chain_up(at, parents), chain_up(destination, parents)
+    if destination in up:
+        return up[1]
+    if at in down:
+        return down[down.index(at) - 1]
+    parent = parents.get(destination)
+    if parent in up and session.get_one(Site, destination).tier == EXTERNAL:
+        return up[1]
+    return destination

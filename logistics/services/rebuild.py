@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -12,8 +12,11 @@ from sqlalchemy.orm import Session
 from logistics.domain import projection
 from logistics.domain.custody import Break, Event, Link, read_text, verify
 from logistics.domain.custody import EventType as E
+from logistics.domain.findings import Finding
+from logistics.domain.findings import replayed as replayed_findings
 from logistics.domain.transitions import CONSIGNMENT_TABLE, SPECIMEN_TABLE, ConsignmentState, State
-from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
+from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Specimen, SpecimenTest
+from logistics.services import findings, rebuild_items
 from logistics.services.desk import (
     box_projection,
     consignment_projection,
@@ -24,6 +27,10 @@ from logistics.services.desk import (
 )
 
 
+LineFacts = tuple[str, str | None, str | None, str | None, str | None]
+"""Outcome, condition, by whom, and where and in which consignment the tube turned up."""
+
+
 @dataclass
 class Replayed:
     """All projections as the log alone gives them."""
@@ -31,7 +38,9 @@ class Replayed:
     specimens: dict[int, projection.SpecimenProjection]
     consignments: dict[str, projection.ConsignmentProjection]
     boxes: dict[str, projection.BoxProjection]
-    lines: dict[tuple[str, int], tuple[str, str | None, str | None]]
+    lines: dict[tuple[str, int], LineFacts]
+    findings: dict[str, list[Finding]] = field(default_factory=dict)  # by stream
+    tests: dict[tuple[int, str], tuple[str, str]] = field(default_factory=dict)  # rejected alone: reason, by whom
 
 
 def replay(session: Session) -> Replayed:
@@ -42,7 +51,7 @@ def replay(session: Session) -> Replayed:
         kind, _, key = event.stream.partition(":")
         if kind == "specimen":
             _replay_specimen(result, int(key), event)
-        else:
+        elif kind == "consignment":
             if event.type is E.OPENED:
                 box_of[key] = event.payload["box"]
             _replay_consignment(result, key, box_of[key], event)
@@ -61,14 +70,30 @@ def _replay_specimen(result: Replayed, specimen_id: int, event: Event) -> None:
         if change.outcome is None:
             result.lines.pop((change.consignment, specimen_id), None)
         else:
-            result.lines[change.consignment, specimen_id] = (change.outcome, change.condition, change.checked_by)
+            result.lines[change.consignment, specimen_id] = line_facts(change)
+    _replay_findings(result, event, before.consignment_number)
+    if event.type is E.TESTS_REJECTED:
+        for code in event.payload["tests"]:
+            result.tests[specimen_id, code] = (event.payload["reason"], event.actor)
     result.specimens[specimen_id] = projection.project_specimen(before, event, specimen_target(before, event))
+
+
+def _replay_findings(result: Replayed, event: Event, consignment: str | None) -> None:
+    after = replayed_findings(result.findings.get(event.stream, ()), event, consignment=consignment)
+    if after:
+        result.findings[event.stream] = after
+
+
+def line_facts(line: Any) -> LineFacts:
+    """What is compared of a manifest line, or of the change that an event makes to one."""
+    return (line.outcome, line.condition, line.checked_by, line.found_site, line.found_in)
 
 
 def _replay_consignment(result: Replayed, number: str, box: str, event: Event) -> None:
     before = result.consignments.get(number, projection.ConsignmentProjection())
     target = consignment_target(before, event)
     result.consignments[number] = projection.project_consignment(before, event, target)
+    _replay_findings(result, event, None)
     box_before = result.boxes.get(box, projection.BoxProjection(None, None, None))
     result.boxes[box] = projection.project_box(box_before, event, number, target)
 
@@ -100,13 +125,25 @@ def differences(session: Session) -> list[str]:
     for box in session.scalars(select(Box).where(Box.code.in_(list(replayed.boxes)))):
         found += _compare(f"box:{box.code}", box_projection(box), replayed.boxes[box.code])
     actual = {
-        (line.consignment_number, line.specimen_id): (line.outcome, line.condition, line.checked_by)
+        (line.consignment_number, line.specimen_id): line_facts(line)
         for line in session.scalars(select(ConsignmentLine))
     }
     for key in sorted(actual.keys() | replayed.lines.keys()):
         if actual.get(key) != replayed.lines.get(key):
             found.append(f"line:{key[0]}/{key[1]}: {actual.get(key)} ≠ {replayed.lines.get(key)}")
-    return found
+    return found + _test_differences(session, replayed) + findings.differences(session, replayed.findings) + rebuild_items.differences(session)
+
+
+def _test_differences(session: Session, replayed: Replayed) -> list[str]:
+    query = select(SpecimenTest).where(SpecimenTest.rejected_reason.is_not(None))
+    actual = {
+        (one.specimen_id, one.test_code): (one.rejected_reason, one.rejected_by) for one in session.scalars(query)
+    }
+    return [
+        f"test:{key[0]}/{key[1]}: {actual.get(key)} ≠ {replayed.tests.get(key)}"
+        for key in sorted(actual.keys() | replayed.tests.keys())
+        if actual.get(key) != replayed.tests.get(key)
+    ]
 
 
 def _compare(subject: str, columns: Any, log: Any) -> list[str]:
@@ -138,6 +175,9 @@ def apply(session: Session) -> None:
     for box in session.scalars(select(Box).where(Box.code.in_(list(replayed.boxes)))):
         write_box(box, replayed.boxes[box.code])
     _apply_lines(session, replayed)
+    _apply_tests(session, replayed)
+    findings.rebuild(session, replayed.findings)
+    rebuild_items.apply(session)
 
 
 def _apply_lines(session: Session, replayed: Replayed) -> None:
@@ -145,9 +185,20 @@ def _apply_lines(session: Session, replayed: Replayed) -> None:
     for key, line in known.items():
         if key not in replayed.lines:
             session.delete(line)
-    for position, (key, (outcome, condition, checked_by)) in enumerate(replayed.lines.items(), start=1):
+    for position, (key, facts) in enumerate(replayed.lines.items(), start=1):
         line = known.get(key) or ConsignmentLine(
             consignment_number=key[0], specimen_id=key[1], position=position, checked_at=None
         )
-        line.outcome, line.condition, line.checked_by = outcome, condition, checked_by
+        line.outcome, line.condition, line.checked_by, line.found_site, line.found_in = facts
         session.add(line)
+
+
+def _apply_tests(session: Session, replayed: Replayed) -> None:
+    """Mark the tests that the log rejects; take the mark off the others."""
+    marked = SpecimenTest.rejected_reason.is_not(None)
+    wrong = {(one.specimen_id, one.test_code): one for one in session.scalars(select(SpecimenTest).where(marked))}
+    for key, (reason, by) in replayed.tests.items():
+        test = wrong.pop(key, None) or session.get_one(SpecimenTest, key)
+        test.rejected_reason, test.rejected_by = reason, by
+    for test in wrong.values():
+        test.rejected_reason = test.rejected_by = test.rejected_at = None

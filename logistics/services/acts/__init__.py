@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from logistics.services.acts import collection, decisions, packing, receipt, transport
+from logistics.services.acts import collection, corrections, decisions, items, packing, receipt, send_out, transport
 from logistics.services.desk import Desk
 
 HANDLERS: dict[str, Callable[[Desk], None]] = {
@@ -35,4 +35,15 @@ HANDLERS: dict[str, Callable[[Desk], None]] = {
     "lost": decisions.lost,
     "dispose": decisions.dispose,
     "note": decisions.note,
+    "correct": corrections.correct,
+    "register_item": items.register,
+    "pack_item": items.pack,
+    "unpack_item": items.unpack,
+    "return_box": items.return_box,
+    "receive_item": items.receive,
+    "item_missing": items.declare_missing,
+    "release_item": items.release,
+    "dispose_item": items.dispose,
+    "release_send_out": send_out.release,
+    "confirm_send_out": send_out.confirm,
 }

@@ -11,7 +11,8 @@ from logistics.domain import numbers
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid
 from logistics.models import Box, Consignment, ManifestVersion, Specimen
-from logistics.services import legs, lookup, pickups
+from logistics.models.network import EXTERNAL
+from logistics.services import contracts, items, label_ledger, legs, lookup, network, pickups
 from logistics.services.desk import Desk
 from logistics.services.orders import local_day
 
@@ -30,6 +31,8 @@ def pack(desk: Desk) -> None:
         raise Conflict("specimen_in_other_box", field="specimen", specimen=specimen.accession, box=specimen.box_code)
     if specimen.location_code != site:
         raise Conflict("specimen_elsewhere", field="specimen", specimen=specimen.accession, site=specimen.location_code)
+    if box.kind == "bag":
+        raise Conflict("bag_for_papers", field="box", box=box.code)
     if specimen.temp_class != box.temp_class:
         raise Conflict(
             "wrong_temperature_class",
@@ -58,8 +61,10 @@ def _open_consignment(desk: Desk, box: Box, specimen: Specimen, site: str) -> Co
     if hop == site:
         raise Conflict("specimen_at_destination", field="specimen", specimen=specimen.accession)
     if box.consignment_number is None:
-        return _new_consignment(desk, box, site, hop)
+        return _for_specimens(desk, box, site, hop, specimen)
     consignment = lookup.consignment(desk, box.consignment_number)
+    if consignment.kind == items.RETURN:
+        raise Conflict("box_has_return_load", field="box", box=box.code)
     if consignment.state != "open":
         raise Conflict("box_sealed", field="box", box=box.code, consignment=consignment.number)
     if consignment.origin_code != site:
@@ -73,10 +78,23 @@ def _open_consignment(desk: Desk, box: Box, specimen: Specimen, site: str) -> Co
             box=box.code,
             box_destination=consignment.destination_code,
         )
+    if consignment.contract_reference is not None:
+        contracts.check_covers(desk, consignment.contract_reference, specimen)
     return consignment
 
 
-def _new_consignment(desk: Desk, box: Box, site: str, destination: str) -> Consignment:
+def _for_specimens(desk: Desk, box: Box, site: str, hop: str, specimen: Specimen) -> Consignment:
+    """A consignment up the tree, or, to a laboratory outside of the network, a send-out under its contract."""
+    if network.site(desk.session, hop).tier != EXTERNAL:
+        return new_consignment(desk, box, site, hop)
+    contract = contracts.for_tube(desk, specimen, external=hop, site=site)
+    return new_consignment(desk, box, site, hop, kind=items.SEND_OUT, contract=contract.reference)
+
+
+def new_consignment(
+    desk: Desk, box: Box, site: str, destination: str, *, kind: str = "specimens", contract: str | None = None
+) -> Consignment:
+    """Open a consignment in an empty box. ``kind``: specimens | return | send_out (with its contract)."""
     # An empty box that is scanned here is here, whatever the record last knew of it.
     day = local_day(desk.act.occurred_at)
     number = numbers.issue(numbers.Kind.CONSIGNMENT, next_number(desk.session, f"consignment:{day}"), day)
@@ -95,10 +113,18 @@ def _new_consignment(desk: Desk, box: Box, site: str, destination: str) -> Consi
         stream_seq=0,
         stream_head="",
         priority="routine",
+        kind=kind,
+        contract_reference=contract,
+        item_count=0,
     )
     desk.session.add(consignment)
     desk.session.flush()
-    desk.append_consignment(consignment, E.OPENED, {"box": box.code, "destination": destination}, site=site)
+    facts = {"box": box.code, "destination": destination}
+    if kind != "specimens":
+        facts["kind"] = kind
+    if contract is not None:
+        facts["contract"] = contract
+    desk.append_consignment(consignment, E.OPENED, facts, site=site)
     return consignment
 
 
@@ -120,7 +146,7 @@ def seal(desk: Desk) -> None:
     consignment = lookup.consignment(desk)
     desk.scope.require(consignment.origin_code)
     seal_number = lookup.text(desk.payload("seal"), field="seal")
-    if consignment.state == "open" and consignment.tube_count == 0:
+    if consignment.state == "open" and consignment.tube_count + consignment.item_count == 0:
         raise Conflict("box_without_tubes", field="consignment", box=consignment.box_code)
     used = desk.session.scalars(
         select(Consignment.number).where(
@@ -129,16 +155,32 @@ def seal(desk: Desk) -> None:
     ).first()
     if used is not None:
         raise Conflict("seal_used", field="seal", seal=seal_number, consignment=used)
+    label_ledger.take_if_known(
+        desk.session, seal_number, by=desk.actor.username, now=desk.act.occurred_at, field="seal"
+    )
+    count = close_lid(desk, consignment, seal_number)
+    desk.result.update(
+        consignment=consignment.number, seal=seal_number, version=consignment.manifest_version, count=count
+    )
+
+
+def close_lid(desk: Desk, consignment: Consignment, seal_number: str) -> int:
+    """Lock what is inside as a new version of the manifest. An empty box going home needs no seal number.
+
+    Returns how many tubes and items are inside.
+    """
     version = consignment.manifest_version + 1
     tubes = lookup.tubes(desk.session, consignment.number)
     lines = [manifest_line(tube) for tube in tubes]
-    desk.append_consignment(
-        consignment, E.SEALED, {"seal": seal_number, "version": version, "tubes": [t["accession"] for t in lines]}
-    )
+    loads = items.manifest_lines(desk.session, consignment.number) if consignment.item_count else []
+    facts = {"seal": seal_number, "version": version, "tubes": [t["accession"] for t in lines]}
+    if consignment.kind == items.RETURN:
+        facts["items"] = [one["item"] for one in loads]
+    desk.append_consignment(consignment, E.SEALED, facts)
+    sealed = {"seal": seal_number, "consignment": consignment.number, "box": consignment.box_code}
     for tube in tubes:
-        desk.append_specimen(
-            tube, E.SEALED, {"seal": seal_number, "consignment": consignment.number, "box": consignment.box_code}
-        )
+        desk.append_specimen(tube, E.SEALED, sealed)
+    items.follow(desk, consignment, E.SEALED, sealed)
     desk.session.add(
         ManifestVersion(
             consignment_number=consignment.number,
@@ -146,10 +188,10 @@ def seal(desk: Desk) -> None:
             locked_at=desk.act.occurred_at,
             locked_by=desk.actor.username,
             seal_number=seal_number,
-            lines=lines,
+            lines=[*lines, *loads],
         )
     )
-    desk.result.update(consignment=consignment.number, seal=seal_number, version=version, count=len(lines))
+    return len(lines) + len(loads)
 
 
 def manifest_line(tube: Specimen) -> dict[str, object]:
@@ -175,6 +217,7 @@ def unseal(desk: Desk) -> None:
     desk.append_consignment(consignment, E.UNSEALED, {"reason": why})
     for tube in lookup.tubes(desk.session, consignment.number):
         desk.append_specimen(tube, E.UNSEALED, {"consignment": consignment.number})
+    items.follow(desk, consignment, E.UNSEALED)
     desk.result.update(consignment=consignment.number, state=consignment.state)
 
 
@@ -184,6 +227,7 @@ def cancel(desk: Desk) -> None:
     desk.scope.require(consignment.origin_code)
     for tube in lookup.tubes(desk.session, consignment.number):
         desk.append_specimen(tube, E.UNPACKED, {"consignment": consignment.number, "box": consignment.box_code})
+    items.follow(desk, consignment, E.UNPACKED, {"box": consignment.box_code})
     desk.append_consignment(consignment, E.CANCELLED, {"reason": desk.payload("reason")})
     desk.result.update(consignment=consignment.number, state=consignment.state)
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Consignment, ConsignmentLine, Nonconformity, Specimen
-from logistics.services import alerts, lookup
+from logistics.services import alerts, items, lookup
 from logistics.services.desk import OUT_OF_BOX, Desk
 from logistics.services.reasons import known_reason
 
@@ -143,6 +143,9 @@ def _end_missing(desk: Desk, number: str) -> None:
 def close(desk: Desk) -> None:
     """The receipt is complete: every tube is accounted for. It never requires received = sent."""
     consignment = _here(desk)
+    if consignment.kind == items.RETURN:
+        items.close(desk, consignment)
+        return
     lines = desk.session.scalars(
         select(ConsignmentLine).where(ConsignmentLine.consignment_number == consignment.number)
     ).all()

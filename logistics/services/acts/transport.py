@@ -11,7 +11,7 @@ from logistics.domain import access
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Forbidden, Invalid, NotFound
 from logistics.models import Consignment, Handover, Pickup, Specimen, Stop, User
-from logistics.services import lookup, signatures
+from logistics.services import items, lookup, signatures
 from logistics.services.desk import Desk
 from logistics.services.orders import ZONE
 from logistics.services.reasons import known_reason
@@ -42,11 +42,11 @@ def hand_over(desk: Desk) -> None:
     tubes = lookup.tubes(desk.session, consignment.number)
     refused = _refuse(desk, consignment, tubes)
     staying = [tube for tube in tubes if tube.id not in refused]
-    _check_count(desk, len(staying))
+    _check_count(desk, len(staying) + consignment.item_count)
     if meaning == "delivery" and consignment.state == "in_transit":
         _arrived(desk, consignment, site)  # nobody told of the arrival, and both sides stand here
     temp = desk.payload("box_temp_c", required=False)
-    box_temp_c = _number(temp)
+    box_temp_c = measured(temp)
     signature = {
         "handover": lookup.text(desk.payload("handover_id", required=False, default=desk.act.id), field="handover_id"),
         "giver": giver.username if giver else "",
@@ -58,7 +58,7 @@ def hand_over(desk: Desk) -> None:
     }
     facts = {
         **signature,
-        "count": len(staying),
+        "count": len(staying) + consignment.item_count,
         "refused": len(refused),
         "box_temp_c": temp,
         "box": consignment.box_code,
@@ -66,6 +66,8 @@ def hand_over(desk: Desk) -> None:
     desk.append_consignment(consignment, E.HANDED_OVER, facts, site=site)
     for tube in staying:
         desk.append_specimen(tube, E.HANDED_OVER, {**signature, "consignment": consignment.number}, site=site)
+    loads = items.follow(desk, consignment, E.HANDED_OVER, signature, site=site)
+    items.close_empty(desk, consignment, site)
     _after(desk, consignment, meaning)
     desk.session.add(
         Handover(
@@ -79,13 +81,13 @@ def hand_over(desk: Desk) -> None:
             method=method,
             meaning=meaning,
             occurred_at=desk.act.occurred_at,
-            tube_count=len(staying),
+            tube_count=len(staying) + loads,
             refused_count=len(refused),
             box_temp_c=box_temp_c,
         )
     )
     desk.result.update(
-        consignment=consignment.number, state=consignment.state, count=len(staying), refused=len(refused),
+        consignment=consignment.number, state=consignment.state, count=len(staying) + loads, refused=len(refused),
         meaning=meaning, taker=taker.username,
     )  # fmt: skip
 
@@ -96,7 +98,8 @@ def _parties(desk: Desk, consignment: Consignment, other: User | None, method: s
         if other is None:
             raise Invalid("other_party_missing", field="other")
         return desk.actor, other
-    if method == "seal" and consignment.holder is not None and desk.actor.role == access.RECEIVER:
+    takers = {access.RECEIVER, access.COLLECTOR} if consignment.kind == items.RETURN else {access.RECEIVER}
+    if method == "seal" and consignment.holder is not None and desk.actor.role in takers:
         # The courier has left the box at the door: the seal in the receiver's hand proves it is this one.
         return _user(desk, consignment.holder), desk.actor
     if consignment.holder is not None and (other is None or other.username != consignment.holder):
@@ -182,6 +185,8 @@ def _after(desk: Desk, consignment: Consignment, meaning: str) -> None:
             Pickup.state.in_(("open", "planned")),
             Pickup.day == desk.act.occurred_at.astimezone(ZONE).date().isoformat(),
         )
+        if consignment.kind == items.RETURN:  # the laboratory's own pickups are of tubes for the next one
+            query = query.where(Pickup.consignment_number == consignment.number)
         for pickup in desk.session.scalars(query):
             pickup.state = "done"
 
@@ -229,6 +234,7 @@ def _arrived(desk: Desk, consignment: Consignment, site: str) -> None:
     desk.append_consignment(consignment, E.ARRIVED, {"box": consignment.box_code}, site=site)
     for tube in lookup.tubes(desk.session, consignment.number):
         desk.append_specimen(tube, E.ARRIVED, {"consignment": consignment.number}, site=site)
+    items.follow(desk, consignment, E.ARRIVED, site=site)
 
 
 def depart(desk: Desk) -> None:
@@ -258,7 +264,7 @@ def _stop(desk: Desk, site: str, states: tuple[str, ...]) -> Stop | None:
     return desk.session.scalars(query.order_by(Stop.position)).first()
 
 
-def _number(text: str | None) -> float | None:
+def measured(text: str | None) -> float | None:
     if text is None:
         return None
     try:
