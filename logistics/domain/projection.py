@@ -6,7 +6,7 @@ The same reducers write the columns when an act is recorded and when ``labrelay 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -130,9 +130,33 @@ def project_specimen(  # noqa: PLR0912  # one flat case an event reads best
             changes = {"on_hold": False}
         case E.LOST | E.RECALLED | E.DISPOSED:
             changes = {"box_code": None, "consignment_number": None, "holder": None, "on_hold": False}
+        case E.CORRECTED:
+            changes = restored(payload.get("restores") or {})
         case _:
             pass
     return replace(after, **changes) if changes else after
+
+
+TIMES = frozenset({field.name for field in fields(SpecimenProjection) if "datetime" in str(field.type)})
+
+
+def restored(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns as a correction puts them back; it carries them, because what came before it is not at hand here."""
+    return {
+        name: datetime.fromisoformat(value) if name in TIMES and value is not None else value
+        for name, value in values.items()
+        if name in SpecimenProjection.__dataclass_fields__
+    }
+
+
+def restorable(before: SpecimenProjection, after: SpecimenProjection) -> dict[str, Any]:
+    """What a correction of the event between the two must carry: the columns it changed, as they were."""
+    changed = {field.name: getattr(before, field.name) for field in fields(SpecimenProjection)}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in changed.items()
+        if value != getattr(after, name)
+    }
 
 
 def project_consignment(before: ConsignmentProjection, event: Event, state: str) -> ConsignmentProjection:
@@ -191,6 +215,9 @@ def project_lines(before: SpecimenProjection, event: Event) -> tuple[LineChange,
     A tube that turns up in another box, is given up or called back leaves the manifest it stood on: nobody can
     receive it there any more, and that receipt must still be closed.
     """
+    if event.type is E.CORRECTED:
+        line = event.payload.get("line")  # the manifest on which the tube has to be looked for again
+        return (LineChange(line, "expected"),) if line else ()
     changes: list[LineChange] = []
     left = before.consignment_number
     stray = event.type is E.RECEIVED_UNEXPECTED and left != event.payload.get("consignment")
@@ -278,7 +305,7 @@ def project_item(before: ItemProjection, event: Event, state: str) -> ItemProjec
             changes = {"holder": payload["taker"], "location_code": None}
         case E.ARRIVED:
             changes = {"location_code": event.site}
-        case E.HANDED_OVER:
+        case E.HANDED_OVER | E.HANDED_IN:
             changes = {"holder": None, "location_code": event.site}
         case E.RECEIVED:
             changes = {

@@ -55,6 +55,18 @@ def record(session: Session, acts: Iterable[Act], *, actor: User, scope: Scope, 
     return [answers[place] for place in range(len(given))]
 
 
+def apply(session: Session, late: waiting.Late, *, now: datetime) -> Answer:
+    """Do a late act that a manager vouches for. Raises Conflict('review_unfit') when it still does not fit."""
+    answer = _work(session, late.act, late.actor, late.scope, now, late)
+    if answer.status is not Status.DONE:
+        raise Conflict("review_unfit", field="act", why=answer.code, why_params=dict(answer.params))
+    waiting.forget(session, late.act.id)
+    _write_answer(session, late.act, answer)
+    _wake(session, [(late.act, answer)], now)
+    next_number(session, BOARD)
+    return answer
+
+
 def happened(act: Act) -> tuple[datetime, int]:
     """What orders the acts of one device: when it happened, then the device's own running number."""
     return act.occurred_at, act.seq if act.seq is not None else -1

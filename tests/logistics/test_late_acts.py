@@ -27,17 +27,17 @@ def test_a_late_act_is_seen_and_settled_once(session: Session) -> None:
     assert review.kept(session, theirs) == []
     settling = {"username": "manager", "now": f.START}
     with pytest.raises(Invalid):
-        review.settle(session, late.id, word=" ", scope=ours, **settling)
+        review.void(session, late.id, word=" ", scope=ours, **settling)
     with pytest.raises(NotFound):
-        review.settle(session, late.id, word="not mine", scope=theirs, **settling)
-    review.settle(session, late.id, word="she had scanned it twice", scope=ours, **settling)
+        review.void(session, late.id, word="not mine", scope=theirs, **settling)
+    review.void(session, late.id, word="she had scanned it twice", scope=ours, **settling)
     session.commit()
     assert review.kept(session, ours) == []
     (settled,) = review.kept(session, ours, settled=True)
     assert settled.settled is not None
     assert settled.settled["word"] == "she had scanned it twice"
     with pytest.raises(Conflict):
-        review.settle(session, late.id, word="again", scope=ours, **settling)
+        review.void(session, late.id, word="again", scope=ours, **settling)
     session.rollback()
     again = f.do(session, "nurse", late)
     assert (again.status, again.code) == (first.status, first.code)

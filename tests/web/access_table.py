@@ -304,8 +304,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "manager.excursion"): Row(
         frozenset({"manager", "auditor"}), HIDDEN, lambda w: {"excursion_id": w.extra["excursion"]}),
     ("GET", "review.listing"): Row(frozenset({"manager", "auditor"}), Listed(lambda w: str(w.extra["late"]))),
-    ("POST", "review.settle"): Row(
-        frozenset({"manager"}), HIDDEN, lambda w: {"act_id": w.extra["late"]}, lambda w: {"data": {"word": "seen"}}),
+    ("POST", "review.decide"): Row(
+        frozenset({"manager"}), HIDDEN, lambda w: {"act_id": w.extra["late"]}, lambda w: {"data": {"how": "void", "word": "seen"}}),
     ("POST", "manager.sign"): Row(
         frozenset({"manager"}), HIDDEN, lambda w: {"excursion_id": w.extra["excursion"]},
         _json(lambda w: {"comment": "seen", "tubes": []})),

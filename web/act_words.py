@@ -1,0 +1,39 @@
+"""What each type of act is called on pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+ACT_WORDS: Mapping[str, Any] = {
+    "register": _l("Registered"),
+    "collect": _l("Collected"),
+    "collection_failed": _l("Collection failed"),
+    "recollect": _l("Collected again"),
+    "pack": _l("Packed"),
+    "unpack": _l("Taken out"),
+    "seal": _l("Sealed"),
+    "unseal": _l("Seal opened"),
+    "cancel_consignment": _l("Consignment cancelled"),
+    "ready": _l("Ready for pickup"),
+    "urgent_call": _l("Urgent call"),
+    "hand_over": _l("Handover"),
+    "arrive": _l("Arrived"),
+    "depart": _l("Departed"),
+    "receive": _l("Received"),
+    "receive_unexpected": _l("Received, unexpected"),
+    "declare_missing": _l("Declared missing"),
+    "found": _l("Found"),
+    "close_receipt": _l("Receipt closed"),
+    "accept": _l("Accepted"),
+    "reject": _l("Rejected"),
+    "hold": _l("Put on hold"),
+    "release": _l("Released"),
+    "recall": _l("Recalled"),
+    "lost": _l("Lost"),
+    "dispose": _l("Disposed"),
+    "note": _l("Remark"),
+    "correct": _l("Corrected"),
+}
