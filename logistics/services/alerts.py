@@ -86,15 +86,12 @@ def _update(
         queue(session, alert, f"update:{len(alert.notes) + 1}")
 
 
-def undecided_excursion(session: Session, consignment_number: str, specimen_id: int) -> Alert | None:
-    """The excursion of this consignment that concerns the tube and that nobody has decided yet."""
+def undecided_excursions(session: Session, consignment_number: str) -> list[Alert]:
+    """The excursions of this consignment that nobody has decided yet."""
     query = select(Alert).where(
         Alert.consignment_number == consignment_number, Alert.kind == "excursion", Alert.state != "closed"
     )
-    for alert in session.scalars(query):
-        if specimen_id in alert.specimen_ids and not any(note.kind == "assessed" for note in alert.notes):
-            return alert
-    return None
+    return [one for one in session.scalars(query) if not any(note.kind == "assessed" for note in one.notes)]
 
 
 def undecided_load_excursion(session: Session, consignment_number: str, item_number: str) -> Alert | None:

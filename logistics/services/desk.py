@@ -15,9 +15,9 @@ from logistics.domain.acts import Act
 from logistics.domain.custody import Event, EventType
 from logistics.errors import Invalid, NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Item, ItemLine, Specimen, User
-from logistics.services import waiting
+from logistics.services import findings, waiting
 
-OUT_OF_BOX = frozenset({"refused", "unpacked"})  # outcomes of tubes that do not travel with the consignment
+OUT_OF_BOX = frozenset({"refused", "unpacked", "elsewhere"})  # outcomes of tubes that do not travel with it
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
 CONSIGNMENT_COLUMNS = tuple(f.name for f in fields(projection.ConsignmentProjection))
 ITEM_COLUMNS = tuple(f.name for f in fields(projection.ItemProjection))
@@ -80,6 +80,7 @@ class Desk:
         write_specimen(specimen, projection.project_specimen(before, event, state))
         for change in projection.project_lines(before, event):
             write_line(self.session, specimen.id, change)
+        findings.follow_specimen(self.session, specimen, event, consignment=before.consignment_number)
         return event
 
     def append_consignment(
@@ -103,6 +104,7 @@ class Desk:
         write_consignment(consignment, projection.project_consignment(before, event, state))
         box = self.session.get_one(Box, consignment.box_code)
         write_box(box, projection.project_box(box_projection(box), event, consignment.number, state))
+        findings.follow_consignment(self.session, consignment, event)
         return event
 
     def append_item(
@@ -233,6 +235,8 @@ def write_line(session: Session, specimen_id: int, change: projection.LineChange
     line.condition = change.condition
     line.checked_by = change.checked_by
     line.checked_at = change.checked_at
+    line.found_site = change.found_site
+    line.found_in = change.found_in
 
 
 def _count(session: Session, number: str, step: int) -> int:

@@ -26,7 +26,6 @@ from logistics.services.desk import (
     write_specimen,
 )
 
-
 LineFacts = tuple[str, str | None, str | None, str | None, str | None]
 """Outcome, condition, by whom, and where and in which consignment the tube turned up."""
 
@@ -131,7 +130,8 @@ def differences(session: Session) -> list[str]:
     for key in sorted(actual.keys() | replayed.lines.keys()):
         if actual.get(key) != replayed.lines.get(key):
             found.append(f"line:{key[0]}/{key[1]}: {actual.get(key)} ≠ {replayed.lines.get(key)}")
-    return found + _test_differences(session, replayed) + findings.differences(session, replayed.findings) + rebuild_items.differences(session)
+    found += _test_differences(session, replayed) + findings.differences(session, replayed.findings)
+    return found + rebuild_items.differences(session)
 
 
 def _test_differences(session: Session, replayed: Replayed) -> list[str]:

@@ -6,9 +6,7 @@ from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid
 from logistics.models import Box, Consignment, Item, ItemLine
 from logistics.services import alerts, items, legs, lookup, network
-from logistics.services.acts import packing
-from logistics.services.acts.receipt import _condition as stated_condition
-from logistics.services.acts.receipt import _here as delivered_here
+from logistics.services.acts import packing, receipt
 from logistics.services.desk import Desk
 
 
@@ -115,11 +113,11 @@ def return_box(desk: Desk) -> None:
 
 def receive(desk: Desk) -> None:
     """An item of the consignment is here, in a stated condition. There is no default."""
-    consignment = delivered_here(desk)
+    consignment = receipt.here(desk)
     item, line = _on_it(desk, consignment)
     if line.outcome in {"scanned", "ticked"}:
         raise Conflict("item_received_already", field="item", item=item.number)
-    condition = stated_condition(desk)
+    condition = receipt.condition(desk)
     if line.outcome == "missing":
         desk.append_item(item, E.FOUND, {"consignment": consignment.number}, site=desk.site)
     desk.append_item(item, E.RECEIVED, {"condition": condition, "consignment": consignment.number}, site=desk.site)
@@ -141,7 +139,7 @@ def _hold_if_warm(desk: Desk, item: Item, consignment: Consignment) -> None:
 
 def declare_missing(desk: Desk) -> None:
     """A named person states that an item is not in the box. The site that sent it is told."""
-    consignment = delivered_here(desk)
+    consignment = receipt.here(desk)
     item, _ = _on_it(desk, consignment)
     desk.append_item(item, E.DECLARED_MISSING, {"consignment": consignment.number}, site=desk.site)
     alerts.raise_alert(
