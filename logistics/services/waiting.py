@@ -61,6 +61,8 @@ def touched(session: Session, done: Iterable[tuple[Act, Answer]]) -> set[str]:
     for act, answer in done:
         keys |= _named(act.subject) | _named(answer.result)
         keys |= {f"consignment:{number}" for number in answer.result.get("arrived", ())}
+        several = answer.result.get("consignments", ())
+        keys |= {key for one in several if isinstance(one, Mapping) for key in _named(one)}
     numbers_touched = [key.removeprefix("consignment:") for key in keys if key.startswith("consignment:")]
     boxes = select(Consignment.box_code).where(Consignment.number.in_(numbers_touched))
     return keys | {f"box:{code}" for code in session.scalars(boxes) if code}
@@ -116,6 +118,9 @@ def _named(subject: Mapping[str, Any]) -> set[str]:
             keys.add(f"{kind}:{numbers.normalise(value)}" if kind == "specimen" else f"{kind}:{value.strip()}")
         elif isinstance(value, int) and not isinstance(value, bool):
             keys.add(f"{kind}:{value}")
+    several = subject.get("consignments")
+    if isinstance(several, list):
+        keys |= {f"consignment:{number}" for number in several if isinstance(number, str)}
     return keys
 
 
