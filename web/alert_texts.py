@@ -25,6 +25,7 @@ TITLES: dict[str, Any] = {
     "silence": _l("No readings from box %(box)s"),
     "missing": _l("Tube missing in %(consignment)s"),
     "unexpected": _l("Unexpected tube in %(consignment)s"),
+    "load_missing": _l("Load item missing in %(consignment)s"),
     "overdue": _l("Box %(box)s is overdue"),
     "late": _l("Courier late for %(site)s"),
     "urgent_call": _l("Urgent call from %(origin)s"),
@@ -91,6 +92,8 @@ def words(session: Session, alert: Alert, locale: str) -> tuple[str, list[str]]:
     heading = str(TITLES[alert.kind]) % facts if alert.kind in TITLES else gettext("Alert: %(kind)s", kind=alert.kind)
     describe = _SENTENCES.get(alert.kind)
     lines = describe(facts, names) if describe else []
+    if alert.params.get("items"):
+        lines.append(gettext("Load items concerned: %(items)s.", items=", ".join(map(str, alert.params["items"]))))
     if alert.specimen_ids and alert.kind not in {"missing", "unexpected"}:
         lines.append(gettext("Tubes concerned: %(n)s.", n=len(alert.specimen_ids)))
     if alert.origin_code and alert.kind != "urgent_call":
@@ -233,6 +236,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], dict[str, str]], list[str]]] = {
     "silence": _silence,
     "missing": _missing,
     "unexpected": _unexpected,
+    "load_missing": _missing,
     "overdue": _overdue,
     "late": _late,
     "urgent_call": _urgent_call,

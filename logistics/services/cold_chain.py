@@ -13,7 +13,7 @@ from logistics.domain.cold_chain import ExcursionFact, SilenceFact, Stay, stays
 from logistics.domain.custody import read_text, specimen_stream
 from logistics.domain.stability import Exposure
 from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
-from logistics.services import alerts
+from logistics.services import alerts, cold_loads
 from logistics.services.stability import RuleBook, apply_exposure
 
 # Less than this outside or without data asks nobody, but is charged: a lid opening, a lift.
@@ -26,7 +26,8 @@ def excursion_changed(session: Session, fact: ExcursionFact, *, now: datetime) -
     A box without tubes raises nothing; a tube packed later into a box that is still too warm does, when the
     sweep hands the open excursion over again.
     """
-    return _tell(session, fact, exposed_tubes(session, fact.box_code, fact.start, fact.end), now)
+    told = _tell(session, fact, exposed_tubes(session, fact.box_code, fact.start, fact.end), now)
+    return cold_loads.tell(session, fact, now=now) or told
 
 
 def tubes_joined(session: Session, fact: ExcursionFact, *, now: datetime) -> Alert | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -213,7 +213,7 @@ def check_not_expired(desk: Desk, item: Item) -> None:
         raise Conflict("item_expired", field="item", item=item.number, expires_on=item.expires_on)
 
 
-def make_blind(session: Session, item: Item, *, reference: str, expected: str, by: str, desk_now: Any) -> BlindKey:
+def make_blind(session: Session, item: Item, *, reference: str, expected: str, by: str, at: datetime) -> BlindKey:
     """Write down what a blind sample really is, where neither the log nor the township can read it.
 
     Raises Invalid without a reference, or for an item that is not labelled as a specimen.
@@ -228,7 +228,7 @@ def make_blind(session: Session, item: Item, *, reference: str, expected: str, b
         reference=reference.strip()[:MAX_TEXT],
         expected=expected.strip()[:MAX_TEXT],
         made_by=by,
-        made_at=desk_now,
+        made_at=at,
     )
     session.add(key)
     return key

@@ -98,7 +98,7 @@ def return_box(desk: Desk) -> None:
     site = desk.own_site()
     box = lookup.box(desk)
     if box.consignment_number is not None:
-        raise Conflict("box_in_use", field="box", box=box.code, consignment=box.consignment_number)
+        raise Conflict("box_taken", field="box", box=box.code, consignment=box.consignment_number)
     if box.holder is not None or box.location_code not in {None, site}:
         raise Conflict("box_elsewhere", field="box", box=box.code, site=box.location_code)
     goal = network.site(desk.session, desk.payload("destination", required=False, default=box.home_code)).code

@@ -235,7 +235,7 @@ def close(desk: Desk) -> None:
         .where(ConsignmentLine.consignment_number == consignment.number)
         .group_by(ConsignmentLine.outcome)
     ).all()
-    counts: dict[str, int] = {outcome: number for outcome, number in rows}
+    counts: dict[str, int] = {str(outcome): int(number) for outcome, number in rows}
     if counts.get("expected"):
         raise Conflict("receipt_incomplete", field="consignment", open=counts["expected"], total=sum(counts.values()))
     desk.append_consignment(consignment, E.CLOSED, {"counts": counts}, site=desk.site)

@@ -1,0 +1,38 @@
+"""Sentences about loads on the way back and send-outs."""
+
+from flask_babel import lazy_gettext as _l
+
+MESSAGES = {
+    "item_kind_unknown": _l("“%(kind)s” is not a kind of load."),
+    "item_unknown": _l("No load item %(item)s is known at your sites."),
+    "item_state": _l("Load item %(subject)s cannot do this now."),
+    "item_on_hold": _l("Load item %(subject)s is on hold until the laboratory that sent it has decided."),
+    "item_not_on_hold": _l("Load item %(item)s is not on hold."),
+    "item_at_destination": _l("It is already at the site it goes to."),
+    "item_in_this_box": _l("%(item)s is already in %(box)s."),
+    "item_in_other_box": _l("%(item)s is already in another box: %(box)s."),
+    "item_elsewhere": _l("%(item)s is not at this site according to the record."),
+    "item_expired": _l("%(item)s expired on %(expires_on)s and must not be sent."),
+    "item_other_destination": _l("%(item)s goes to another site than box %(box)s. Take another box."),
+    "item_not_packed": _l("%(item)s is in no box."),
+    "item_received_already": _l("%(item)s has been received already. It is not counted twice."),
+    "item_not_in_consignment": _l("%(item)s is not in consignment %(consignment)s."),
+    "items_none": _l("Choose at least one site."),
+    "box_has_specimens": _l("Box %(box)s carries specimens. Take another box."),
+    "box_has_return_load": _l("Box %(box)s carries a return load. Take another box."),
+    "bag_for_papers": _l("%(box)s is a document bag. Specimens travel in transport boxes only."),
+    "box_taken": _l("Box %(box)s is in use by consignment %(consignment)s."),
+    "box_at_home": _l("Box %(box)s is at home already."),
+    "box_kind_unknown": _l("Choose a transport box or a document bag."),
+    "blind_needs_specimen": _l("A blind sample must be registered as a specimen, or its label would tell."),
+    "no_contract": _l("No contract with this laboratory is valid today. %(specimen)s must not be sent out."),
+    "contract_does_not_cover": _l("Contract %(contract)s does not cover these tests of %(specimen)s: %(tests)s."),
+    "contract_not_valid": _l("Contract %(contract)s is not valid today. Nothing may be sent out under it."),
+    "contract_unknown": _l("There is no contract %(contract)s."),
+    "contract_exists": _l("Contract %(contract)s exists already."),
+    "contract_ends_before": _l("The contract must not end before it begins."),
+    "site_not_external": _l("This site is not an external laboratory."),
+    "not_a_send_out": _l("%(consignment)s does not go to an external laboratory."),
+    "witness_not_ours": _l("The witness must be a second person who works at this laboratory."),
+    "send_out_needs_paper": _l("State that this is recorded from the paper of the external laboratory."),
+}
