@@ -47,6 +47,7 @@ class EventType(StrEnum):
     FOUND_AT_ORIGIN = "found_at_origin"  # it never left the site that collected it
     TESTS_REJECTED = "tests_rejected"  # some tests cannot be done on the tube, the others can
     RECALLED = "recalled"
+    RETURNED = "returned"  # a recalled tube is in somebody's hands, set aside
     DISPOSED = "disposed"
     NOTED = "noted"
     CORRECTED = "corrected"

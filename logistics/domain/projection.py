@@ -37,6 +37,8 @@ class SpecimenProjection:
     reject_reason: str | None = None
     on_hold: bool = False
     missing_from: str | None = None  # consignment that it was declared missing from, until it turns up
+    recall_reason: str | None = None
+    recall_to: str | None = None  # site where a recalled tube must be brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def project_specimen(  # noqa: PLR0912  # one flat case an event reads best
             }
         case E.UNPACKED:
             changes = {"box_code": None, "consignment_number": None}
-        case E.HANDED_OVER if state == S.IN_TRANSIT:
+        case E.HANDED_OVER if state == S.IN_TRANSIT or (state == S.RECALLED and payload.get("meaning") != "delivery"):
             changes = {"holder": payload["taker"], "location_code": None}
         case E.ARRIVED:
             changes = {"location_code": event.site}
@@ -128,7 +130,21 @@ def project_specimen(  # noqa: PLR0912  # one flat case an event reads best
             changes = {"on_hold": True}
         case E.RELEASED:
             changes = {"on_hold": False}
-        case E.LOST | E.RECALLED | E.DISPOSED:
+        case E.RECALLED:  # it stays where it is, in whoever's hands
+            changes = {
+                "on_hold": False,
+                "recall_reason": payload.get("reason"),
+                "recall_to": payload.get("bring_to"),
+            }
+        case E.RETURNED:
+            changes = {
+                "box_code": None,
+                "consignment_number": None,
+                "holder": None,
+                "location_code": event.site,
+                "missing_from": None,
+            }
+        case E.LOST | E.DISPOSED:
             changes = {"box_code": None, "consignment_number": None, "holder": None, "on_hold": False}
         case E.CORRECTED:
             changes = restored(payload.get("restores") or {})
@@ -212,8 +228,8 @@ class LineChange:
 def project_lines(before: SpecimenProjection, event: Event) -> tuple[LineChange, ...]:
     """The changes of manifest lines that ``event`` makes, given the tube before it.
 
-    A tube that turns up in another box, is given up or called back leaves the manifest it stood on: nobody can
-    receive it there any more, and that receipt must still be closed.
+    A tube that turns up in another box or is given up leaves the manifest it stood on: nobody can receive it there
+    any more, and that receipt must still be closed. A recalled one travels on, its line says so.
     """
     if event.type is E.CORRECTED:
         line = event.payload.get("line")  # the manifest on which the tube has to be looked for again
@@ -223,9 +239,9 @@ def project_lines(before: SpecimenProjection, event: Event) -> tuple[LineChange,
     stray = event.type is E.RECEIVED_UNEXPECTED and left != event.payload.get("consignment")
     if left is not None and stray:
         changes.append(_turned_up(left, "elsewhere", event))
-    elif left is not None and event.type in {E.LOST, E.RECALLED, E.DISPOSED}:
+    elif left is not None and event.type in {E.LOST, E.DISPOSED}:
         changes.append(LineChange(left, "unpacked", None, event.actor, event.occurred_at))
-    if before.missing_from is not None and event.type in {E.RECEIVED_UNEXPECTED, E.FOUND_AT_ORIGIN}:
+    if before.missing_from is not None and event.type in {E.RECEIVED_UNEXPECTED, E.FOUND_AT_ORIGIN, E.RETURNED}:
         changes.append(_turned_up(before.missing_from, "late", event))
     change = project_line(before, event)
     return (*changes, change) if change is not None else tuple(changes)
@@ -266,6 +282,8 @@ def project_line(  # noqa: PLR0911
         case E.FOUND:
             outcome = "late" if payload.get("late") else "found"
             return LineChange(consignment, outcome, payload.get("condition"), *checked, event.site)
+        case E.RECALLED if before.consignment_number is not None:
+            return LineChange(before.consignment_number, "recalled", None, *checked)
         case E.REJECTED if before.state == S.DELIVERED:
             return LineChange(consignment, "scanned", payload.get("condition"), *checked)
         case _:

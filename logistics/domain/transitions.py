@@ -34,7 +34,8 @@ class State(StrEnum):
     REJECTED = "rejected"
     MISSING = "missing"
     LOST = "lost"
-    RECALLED = "recalled"
+    RECALLED = "recalled"  # must not be used; where it is, custody follows as before
+    RETURNED = "returned"  # recalled, found and set aside
     DISPOSED = "disposed"
 
 
@@ -58,6 +59,7 @@ class ItemState(StrEnum):
     PACKED = "packed"
     SEALED = "sealed"
     IN_TRANSIT = "in_transit"
+    WAITING = "waiting"
     ARRIVED = "arrived"
     DELIVERED = "delivered"
     RECEIVED = "received"
@@ -71,7 +73,7 @@ CONSIGNMENT_FINAL = frozenset({C.CLOSED, C.CANCELLED})
 ITEM_FINAL = frozenset({L.DISPOSED})
 UNDER_WAY = frozenset({S.IN_TRANSIT, S.WAITING, S.ARRIVED})
 BOXED = frozenset({S.PACKED, S.SEALED, S.IN_TRANSIT, S.WAITING, S.ARRIVED, S.DELIVERED})
-ALIVE = frozenset(S) - FINAL - {S.NEW, S.LOST, S.REJECTED, S.RECALLED, S.MISSING}
+ALIVE = frozenset(S) - FINAL - {S.NEW, S.LOST, S.REJECTED, S.RECALLED, S.RETURNED, S.MISSING}
 
 
 class View(Protocol):
@@ -158,7 +160,6 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
             S.DELIVERED,
             S.MISSING,
             S.LOST,
-            S.RECALLED,
         },
         E.RECEIVED_UNEXPECTED,
         S.RECEIVED,
@@ -175,8 +176,16 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
     _row({S.RECEIVED, S.ACCEPTED, S.ACCEPTED_CONCESSION}, E.TESTS_REJECTED, None, RECEIVER),
     _row(ALIVE, E.HELD, None, RECEIVER),
     _row(ALIVE, E.RELEASED, None, MANAGER),
-    _row(ALIVE | {S.MISSING}, E.LOST, S.LOST, MANAGER),
-    _row(ALIVE, E.RECALLED, S.RECALLED, MANAGER),
+    _row(ALIVE | {S.MISSING, S.RECALLED}, E.LOST, S.LOST, MANAGER),
+    # A recalled tube goes on with its box, and custody with it, until somebody has it in hand; nobody may use it.
+    _row(ALIVE | {S.MISSING}, E.RECALLED, S.RECALLED, MANAGER),
+    _row(S.RECALLED, E.UNSEALED, None, PACKERS),
+    _row(S.RECALLED, E.UNPACKED, None, CARRIERS),
+    _row(S.RECALLED, E.HANDED_OVER, None, CARRIERS | MANAGER),
+    _row(S.RECALLED, E.HANDED_IN, None, CARRIERS),
+    _row(S.RECALLED, E.ARRIVED, None, frozenset({access.COURIER, access.RECEIVER, access.MANAGER})),
+    _row(S.RECALLED, E.RETURNED, S.RETURNED, PACKERS | MANAGER),
+    _row(S.RETURNED, E.DISPOSED, S.DISPOSED, PACKERS | MANAGER),
     _row(
         {S.ACCEPTED, S.ACCEPTED_CONCESSION, S.REJECTED, S.RECALLED, S.LOST, S.MISSING},
         E.DISPOSED,
@@ -208,6 +217,7 @@ CONSIGNMENT_ROWS: tuple[Row, ...] = (
     _row(frozenset(C) - {C.NEW}, E.HANDOVER_SIGNED, None, CARRIERS),
     _row({C.SEALED, C.IN_TRANSIT, C.WAITING, C.ARRIVED, C.DELIVERED}, E.SEAL_BROKEN, None, CARRIERS | MANAGER),
     _row({C.SEALED, C.IN_TRANSIT, C.WAITING, C.ARRIVED}, E.RESEALED, None, CARRIERS),
+    _row(frozenset(C) - {C.NEW, C.CANCELLED}, E.RECALLED, None, MANAGER),
     _row(frozenset(C) - {C.NEW}, E.NOTED, None, ANYBODY),
     _row(frozenset(C) - {C.NEW}, E.CORRECTED, None, ANYBODY),
 )
@@ -220,7 +230,8 @@ ITEM_ROWS: tuple[Row, ...] = (
     _row({L.PACKED, L.SEALED}, E.UNPACKED, L.RECEIVED, PACKERS | MANAGER, was_received),
     _row(L.PACKED, E.SEALED, L.SEALED, PACKERS),
     _row(L.SEALED, E.UNSEALED, L.PACKED, PACKERS),
-    _row({L.SEALED, L.IN_TRANSIT}, E.HANDED_OVER, L.IN_TRANSIT, CARRIERS),
+    _row({L.SEALED, L.WAITING, L.IN_TRANSIT}, E.HANDED_OVER, L.IN_TRANSIT, CARRIERS),
+    _row({L.IN_TRANSIT, L.ARRIVED}, E.HANDED_IN, L.WAITING, CARRIERS),
     _row(L.IN_TRANSIT, E.ARRIVED, L.ARRIVED, CARRIERS),
     _row(L.ARRIVED, E.HANDED_OVER, L.DELIVERED, CARRIERS),
     _row(L.DELIVERED, E.RECEIVED, L.RECEIVED, COLLECTOR | RECEIVER),

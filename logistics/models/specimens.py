@@ -99,6 +99,8 @@ class Specimen(Base):
     reject_reason: Mapped[str | None]
     on_hold: Mapped[bool] = mapped_column(default=False)
     missing_from: Mapped[str | None]  # consignment that it was declared missing from
+    recall_reason: Mapped[str | None]
+    recall_to: Mapped[str | None]  # site where a recalled tube must be brought
     stream_seq: Mapped[int] = mapped_column(default=0)
     stream_head: Mapped[str] = mapped_column(default="")
 

@@ -218,6 +218,7 @@ def upgrade():
         sa.PrimaryKeyConstraint('day', 'stream', name=op.f('pk_custody_digest_leaf')),
     )
     op.create_index('ix_custody_digest_leaf_stream', 'custody_digest_leaf', ['stream'])
+    op.create_index('ix_act_recorded', 'act', ['recorded_at'], postgresql_using='brin')
 
     # receipt: pictures, tests that are rejected alone, tubes that turn up late, findings as a projection of the log
     op.create_table('attachment',
@@ -369,6 +370,10 @@ def _search_indexes():
         ('ix_alert_unanswered', 'alert', "acknowledged_at IS NULL AND state <> 'closed'", 'site_code', 'occurred_at'),
     ):
         op.create_index(name, table, columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
+
+    # recalls: why, and where the tube must be brought
+    op.add_column('specimen', sa.Column('recall_reason', sa.String(), nullable=True))
+    op.add_column('specimen', sa.Column('recall_to', sa.String(), nullable=True))
 
 
 def downgrade():
