@@ -107,7 +107,7 @@ def test_a_report_goes_down_in_a_bag_signed_on_both_sides(world: Session) -> Non
 
 
 def test_control_material_needs_a_box_of_its_class(world: Session) -> None:
-    """Cold proficiency material goes neither into a bag nor into a box of another class; an expired lot goes nowhere."""
+    """Cold proficiency material goes into no bag and no box of another class; an expired lot goes nowhere."""
     number = registered(world, "proficiency", temp_class="cold_2_8", lot="PT-07")
     codes = [do(world, "receiver", act("pack_item", {"item": number, "box": box})).code for box in ("BAG-1", "BX-A")]
     assert codes == ["wrong_temperature_class", "wrong_temperature_class"]
