@@ -160,8 +160,22 @@ def details(session: Session, found: Journey, event: Event) -> list[str]:
     if facts.get("reason"):
         reason = session.get(Reason, str(facts["reason"]))
         lines.append(gettext("Reason: %(reason)s", reason=reason.name(locale()) if reason else facts["reason"]))
+    lines += _receipt_details(event)
     if facts.get("note"):
         lines.append(f"“{facts['note']}”")
+    return lines
+
+
+def _receipt_details(event: Event) -> list[str]:
+    """Which tests were rejected alone; from which box a tube was missed; that it turned up after the receipt."""
+    facts = event.payload
+    lines: list[str] = []
+    if event.type is E.TESTS_REJECTED:
+        lines.append(gettext("Only these tests: %(tests)s", tests=", ".join(facts.get("tests", ()))))
+    if event.type in {E.RECEIVED_UNEXPECTED, E.FOUND_AT_ORIGIN} and facts.get("from"):
+        lines.append(gettext("Expected in consignment %(number)s", number=facts["from"]))
+    if event.type is E.FOUND and facts.get("late"):
+        lines.append(gettext("After the receipt had been closed"))
     return lines
 
 

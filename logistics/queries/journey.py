@@ -126,7 +126,7 @@ def gaps(events: Iterable[Event]) -> list[Gap]:
     away: tuple[str, datetime] | None = None
     last: datetime | None = None
     for event in events:
-        if event.type in {E.FOUND, E.RECEIVED_UNEXPECTED} and away is not None:
+        if event.type in {E.FOUND, E.FOUND_AT_ORIGIN, E.RECEIVED_UNEXPECTED} and away is not None:
             found.append(Gap(away[0], away[1], event.occurred_at))
             away = None
         elif event.type is E.RECEIVED_UNEXPECTED and last is not None:
