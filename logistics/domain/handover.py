@@ -96,7 +96,7 @@ def listed(value: Any, *, field: str) -> list[str]:
 
     Raises Invalid('field_malformed') or Invalid('field_missing').
     """
-    if not isinstance(value, list) or not all(isinstance(one, str) and 0 < len(one) <= 64 for one in value):  # noqa: PLR2004
+    if not isinstance(value, list) or not all(isinstance(one, str) and 0 < len(one) <= 64 for one in value):
         raise Invalid("field_malformed", field=field)
     if not value:
         raise Invalid("field_missing", field=field)

@@ -35,7 +35,9 @@ log = logging.getLogger(__name__)
 FUTURE_TOLERANCE = timedelta(minutes=5)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # a clock that shows less was never set
 # What the sender of a waiting act can put right no more, though it did happen: a person looks at it.
-LATE_CODES = frozenset({"act_in_future", "act_too_old", "pin_wrong", "pin_locked", "seal_tail_wrong"})
+LATE_CODES = frozenset(
+    {"act_in_future", "act_too_old", "pin_wrong", "pin_locked", "seal_tail_wrong", "seal_tail_locked"}
+)
 BOARD = "board"  # counter that wakes live pages
 MOST_WOKEN = 100  # waiting acts tried for one post
 
@@ -144,8 +146,8 @@ def _work(
             desk = Desk(session, act, actor, scope, now, late=late)
             return _attempt(desk)
     except LabrelayError as error:
-        if error.code == signatures.WRONG_PIN:
-            _note_wrong_pin(session, act, actor, error)
+        if error.code in {signatures.WRONG_PIN, signatures.WRONG_TAIL}:
+            signatures.note_guess(session, act, actor, error)
         unfit = isinstance(error, (Conflict, NotFound))
         status = Status.REVIEW if act.offline and (unfit or error.code in LATE_CODES) else Status.REFUSED
         return Answer(
@@ -171,11 +173,6 @@ def _attempt(desk: Desk) -> Answer:
         handler(desk)
         desk.session.flush()
         return Answer(act.id, Status.DONE, "done", result=desk.result)
-
-
-def _note_wrong_pin(session: Session, act: Act, actor: User, error: LabrelayError) -> None:
-    signer = str(error.params.pop("signer", ""))
-    signatures.note_wrong(session, signer=signer, pin=str(act.payload.get("pin")), actor=actor, act_id=act.id)
 
 
 def handler_of(act_type: str) -> Callable[[Desk], None]:

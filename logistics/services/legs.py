@@ -67,3 +67,10 @@ def next_hop(session: Session, at: str, destination: str) -> str:
     if parent in up and session.get_one(Site, destination).tier == EXTERNAL:
         return up[1]
     return destination
+
+
+def between(session: Session, origin: str, destination: str) -> list[str]:
+    """The sites on the way from ``origin`` up to ``destination``, nearest first: where a sealed box may be handed in
+    to be taken on. Empty when the destination is the next one, or not above."""
+    chain = chain_up(origin, network.parents(session))
+    return chain[1 : chain.index(destination)] if destination in chain[1:] else []

@@ -19,7 +19,7 @@ from logistics.services.orders import local_day
 GRACE = timedelta(minutes=15)
 CRITICAL_AFTER = timedelta(minutes=60)
 KIND = "overdue"
-UNDER_WAY = "in_transit"
+UNDER_WAY = ("in_transit", "waiting")
 MOST_NAMED = 3
 
 
@@ -33,7 +33,7 @@ def sweep(session: Session, *, now: datetime) -> list[str]:
     """Raise what is overdue, end what has arrived meanwhile. Returns the numbers that are overdue."""
     late = session.scalars(
         select(Consignment)
-        .where(Consignment.state == UNDER_WAY, Consignment.expected_at < now - GRACE)
+        .where(Consignment.state.in_(UNDER_WAY), Consignment.expected_at < now - GRACE)
         .order_by(Consignment.expected_at, Consignment.number)
     ).all()
     incidents: dict[str, list[Consignment]] = defaultdict(list)

@@ -27,8 +27,10 @@ def at_minute(day: str, minute: int) -> datetime:
 
 
 def waiting(session: Session, site_code: str) -> list[Consignment]:
-    """Sealed boxes that stand at the site."""
-    query = select(Consignment).where(Consignment.origin_code == site_code, Consignment.state == "sealed")
+    """Sealed boxes that stand at the site, those on their way through it included."""
+    query = select(Consignment).where(
+        Consignment.location_code == site_code, Consignment.state.in_(("sealed", "waiting"))
+    )
     return list(session.scalars(query.order_by(Consignment.sealed_at)))
 
 

@@ -1,7 +1,8 @@
-"""The PIN with which a person signs on somebody else's screen, and the lock against guessing it.
+"""The PIN with which a person signs on somebody else's screen, the end of a seal, and the locks against guessing them.
 
-A PIN has four digits: after a few wrong ones it is locked for some minutes, whoever guesses and from wherever.
-Every wrong one stands in the audit log (never the digits). Real time: a simulated day must not open a lock.
+Both are four characters. After a few wrong ones a PIN is locked for some minutes, whoever guesses and from wherever;
+the end of a seal for that consignment and for the one who guesses. Every wrong one stands in the audit log (never the
+digits). Real time: a simulated day must not open a lock.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from werkzeug.security import check_password_hash
 
 from logistics.clock import wall_now
 from logistics.domain import access
+from logistics.domain.acts import Act
 from logistics.errors import Forbidden
 from logistics.models import AuditEntry, Consignment, User
 from logistics.services import network
 from logistics.services.desk import Desk
 
 WRONG_PIN = "pin_wrong"
+WRONG_TAIL = "seal_tail_wrong"
 MAX_WRONG = 5
 LOCKED_FOR = timedelta(minutes=10)
 _TYPED = "labrelay.pins_typed"
@@ -42,12 +45,24 @@ def require_pin(desk: Desk, signer: User) -> None:
 
 
 def require_seal_tail(desk: Desk, consignment: Consignment) -> None:
-    """The last characters of the seal, which the screen hides. Raises Forbidden('seal_tail_wrong')."""
+    """The last characters of the seal, which the screen hides.
+
+    Raises Forbidden('seal_tail_wrong') or, after a few wrong ones of this person or of this consignment,
+    Forbidden('seal_tail_locked').
+    """
     if proven(desk, SEAL):
         return
-    tail = desk.payload("seal_tail")
+    tail, number, session = desk.payload("seal_tail"), consignment.number, desk.session
+    # The consignment is locked by now; this one's guesses at several boxes are counted one after the other, too.
+    session.execute(select(User.id).where(User.id == desk.actor.id).with_for_update(key_share=True))
+    if _typed(number, tail) in session.info.get(_TYPED, ()):
+        raise Forbidden(WRONG_TAIL, field="seal_tail", signer=number)
+    lately = AuditEntry.action == WRONG_TAIL, AuditEntry.at > wall_now() - LOCKED_FOR
+    for whose in (AuditEntry.subject == number, AuditEntry.username == desk.actor.username):
+        if (session.scalar(select(func.count()).where(*lately, whose)) or 0) >= MAX_WRONG:
+            raise Forbidden("seal_tail_locked", field="seal_tail", minutes=int(LOCKED_FOR.total_seconds() // 60))
     if not consignment.seal_number or tail.upper() != consignment.seal_number[-SEAL_TAIL:].upper():
-        raise Forbidden("seal_tail_wrong", field="seal_tail")
+        raise Forbidden(WRONG_TAIL, field="seal_tail", signer=number)
     desk.proofs.add(SEAL)
 
 
@@ -71,7 +86,14 @@ def check_pin(session: Session, signer: User, pin: str) -> None:
         raise Forbidden(WRONG_PIN, field="pin", signer=signer.username)
 
 
-def note_wrong(session: Session, *, signer: str, pin: str, actor: User, act_id: str) -> None:
+def note_guess(session: Session, act: Act, actor: User, error: Forbidden) -> None:
+    """Write the wrong PIN or the wrong end of a seal of this act down, outside of what is rolled back."""
+    about = str(error.params.pop("signer", ""))
+    shown = act.payload.get("pin" if error.code == WRONG_PIN else "seal_tail")
+    note_wrong(session, signer=about, pin=str(shown), actor=actor, act_id=act.id, action=error.code)
+
+
+def note_wrong(session: Session, *, signer: str, pin: str, actor: User, act_id: str, action: str = WRONG_PIN) -> None:
     """Write a wrong PIN down; the same one again in this list of acts is the same slip."""
     typed: set[str] = session.info.setdefault(_TYPED, set())
     key = _typed(signer, pin)
@@ -82,7 +104,7 @@ def note_wrong(session: Session, *, signer: str, pin: str, actor: User, act_id: 
         AuditEntry(
             at=wall_now(),
             username=actor.username,
-            action=WRONG_PIN,
+            action=action,
             subject=signer,
             site_code=actor.site_code,
             address="",

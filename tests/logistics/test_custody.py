@@ -145,12 +145,15 @@ def test_one_of_two_tubes_is_refused_at_the_handover(world: Session) -> None:
 
 
 def test_delivery_at_the_wrong_site_is_stopped(world: Session) -> None:
-    """A receiver of another county cannot even see it; the courier is told where it goes."""
+    """Courier and receiver of another county are both told where it goes; without the courier's word the receiver
+    cannot even see it."""
     number = f.fetched(world)
     give = act("hand_over", {"consignment": number}, {"other": "receiver2", "pin": f.PIN, "count": 2}, site="COUNTY2")
     assert do(world, "courier", give).code == "wrong_destination"
     take = act("hand_over", {"consignment": number}, {"other": "courier", "pin": f.PIN, "count": 2}, site="COUNTY2")
-    assert do(world, "receiver2", take).code == "consignment_unknown"
+    assert do(world, "receiver2", take).code == "wrong_destination"
+    alone = act("hand_over", {"consignment": number}, {"seal_tail": "XXXX", "count": 2}, site="COUNTY2")
+    assert do(world, "receiver2", alone).code == "consignment_unknown"
 
 
 def test_receipt_knows_scanned_ticked_missing_and_unexpected(world: Session) -> None:

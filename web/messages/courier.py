@@ -9,4 +9,10 @@ MESSAGES = {
     "positions_malformed": _l("These positions cannot be read."),
     "too_many_positions": _l("Send at most %(limit)s positions at once."),
     "courier_report_malformed": _l("This report of the phone cannot be read."),
+    "offer_unknown": _l("This handover was not offered by anybody. Ask the giver to show the code again."),
+    "offer_of_other": _l("This handover was offered by somebody else."),
+    "offer_used": _l("This code has served already: %(taker)s took over with it. Ask for a new one."),
+    "one_seal_each": _l("By the seal, boxes are taken over one by one."),
+    "part_missing": _l("State the count for %(consignment)s."),
+    "seal_tail_locked": _l("Too many wrong ends of a seal. It is locked for %(minutes)s minutes."),
 }

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from logistics.services.acts import collection, corrections, decisions, items, packing, receipt, send_out, transport
+from logistics.services.acts import (
+    collection,
+    corrections,
+    decisions,
+    handover,
+    items,
+    packing,
+    receipt,
+    seals,
+    send_out,
+    transport,
+    wholesale,
+)
 from logistics.services.desk import Desk
 
 HANDLERS: dict[str, Callable[[Desk], None]] = {
@@ -19,16 +31,24 @@ HANDLERS: dict[str, Callable[[Desk], None]] = {
     "cancel_consignment": packing.cancel,
     "ready": packing.ready,
     "urgent_call": packing.urgent_call,
-    "hand_over": transport.hand_over,
+    "hand_over": handover.hand_over,
+    "sign_handover": handover.sign,
+    "seal_broken": seals.report,
+    "reseal": seals.reseal,
     "arrive": transport.arrive,
     "depart": transport.depart,
     "receive": receipt.receive,
     "receive_unexpected": receipt.receive_unexpected,
     "declare_missing": receipt.declare_missing,
+    "receive_all": wholesale.receive_all,
     "found": receipt.found,
+    "deviation": receipt.deviation,
+    "settle": receipt.settle,
     "close_receipt": receipt.close,
     "accept": decisions.accept,
     "reject": decisions.reject,
+    "reject_tests": decisions.reject_tests,
+    "decide_all": wholesale.decide_all,
     "hold": decisions.hold,
     "release": decisions.release,
     "recall": decisions.recall,

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Select, select
 
 from logistics.domain import access
 from logistics.domain.custody import EventType as E
-from logistics.errors import Conflict, Forbidden, Invalid, NotFound
-from logistics.models import Consignment, Handover, Pickup, Specimen, Stop, User
-from logistics.services import items, lookup, signatures
+from logistics.errors import Invalid
+from logistics.models import Consignment, Stop
+from logistics.services import items, lookup
 from logistics.services.desk import Desk
-from logistics.services.orders import ZONE
-from logistics.services.reasons import known_reason
-
-DEFAULT_TRANSPORT = timedelta(hours=2)
 
 
 def arrive(desk: Desk) -> None:

@@ -1,0 +1,131 @@
+"""Seals on the way: one that is broken or is not the one on record, and a new one put on. The manifest tells all."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from logistics.domain import numbers
+from logistics.domain.custody import EventType as E
+from logistics.errors import Conflict, Invalid, NotFound
+from logistics.models import Consignment, ManifestVersion
+from logistics.services import alerts, label_ledger, lookup
+from logistics.services.desk import Desk
+from logistics.services.reasons import known_reason
+
+BROKEN, OTHER_NUMBER = "SEAL_BROKEN", "SEAL_DIFFERS"
+BOX_KINDS = ("deviation", "handover")
+MAX_NOTE = 400
+
+
+def report(desk: Desk) -> None:
+    """The seal is broken, absent or another one: a nonconformity of the consignment, and an alert. Nothing else stops.
+
+    payload: [``reason`` (SEAL_BROKEN; HL7 0544 SB), ``seal`` that is on the box, ``note``].
+    """
+    consignment = _at_hand(desk)
+    reason = known_reason(desk.session, desk.payload("reason", required=False, default=BROKEN))
+    if reason.kind not in BOX_KINDS:
+        raise Invalid("reason_unknown", field="reason", reason=reason.code)
+    note = desk.payload("note", required=False, default="")[:MAX_NOTE]
+    seen = desk.payload("seal", required=False, default="")[:64]
+    tell(desk, consignment, reason.code, hl7=reason.hl7, seen=seen, note=note, site=desk.site)
+    desk.result.update(consignment=consignment.number, state=consignment.state, reason=reason.code)
+
+
+def reseal(desk: Desk) -> None:
+    """A new seal goes on while the box is under way: the next version of the manifest, with the same lines.
+
+    payload: ``seal``, ``reason`` (coded), [``note``].
+    """
+    consignment = _at_hand(desk)
+    seal = lookup.text(desk.payload("seal"), field="seal")
+    reason = known_reason(desk.session, desk.payload("reason"))
+    before = _manifest(desk, consignment)
+    require_unused(desk, consignment, seal)
+    version = consignment.manifest_version + 1
+    facts = {
+        "seal": seal,
+        "old_seal": consignment.seal_number or "",
+        "version": version,
+        "reason": reason.code,
+        "note": desk.payload("note", required=False, default="")[:MAX_NOTE],
+    }
+    desk.append_consignment(consignment, E.RESEALED, facts, site=desk.site)
+    desk.session.add(
+        ManifestVersion(
+            consignment_number=consignment.number,
+            version=version,
+            locked_at=desk.act.occurred_at,
+            locked_by=desk.actor.username,
+            seal_number=seal,
+            lines=list(before.lines),
+            reason=reason.code,
+        )
+    )
+    desk.result.update(consignment=consignment.number, seal=seal, version=version)
+
+
+def compare(desk: Desk, consignment: Consignment, seen: str | None, site: str) -> None:
+    """The number that the taker reads off the box, against the record. Another one is put on record; custody passes
+    all the same, because the box is in his hands."""
+    if seen is None or numbers.normalise(seen) == numbers.normalise(consignment.seal_number or ""):
+        return
+    reason = known_reason(desk.session, OTHER_NUMBER)
+    tell(desk, consignment, reason.code, hl7=reason.hl7, seen=seen[:64], note="", site=site)
+
+
+def tell(desk: Desk, consignment: Consignment, reason: str, *, hl7: str, seen: str, note: str, site: str) -> None:
+    facts = {
+        "reason": reason,
+        "hl7": hl7,
+        "seal": consignment.seal_number or "",
+        "seal_seen": seen,
+        "note": note,
+        "box": consignment.box_code,
+    }
+    desk.append_consignment(consignment, E.SEAL_BROKEN, facts, site=site)
+    alerts.raise_alert(
+        desk.session,
+        kind="seal_broken",
+        severity="warning",
+        site_code=consignment.destination_code,
+        origin_code=consignment.origin_code,
+        box_code=consignment.box_code,
+        consignment_number=consignment.number,
+        incident_key=f"seal_broken:{consignment.number}",
+        params={
+            "consignment": consignment.number, "box": consignment.box_code, "reason": reason, "site": site,
+            "seal_seen": seen,
+        },
+        specimen_ids=[tube.id for tube in lookup.tubes(desk.session, consignment.number)],
+        occurred_at=desk.act.occurred_at,
+        now=desk.now,
+    )  # fmt: skip
+
+
+def require_unused(desk: Desk, consignment: Consignment, seal: str) -> None:
+    """Raises Conflict('seal_used') for a number that another consignment bears or bore."""
+    query = select(ManifestVersion.consignment_number).where(ManifestVersion.seal_number == seal)
+    used = desk.session.scalars(query).first()
+    if used is not None:
+        raise Conflict("seal_used", field="seal", seal=seal, consignment=used)
+    label_ledger.take_if_known(desk.session, seal, by=desk.actor.username, now=desk.act.occurred_at, field="seal")
+
+
+def _at_hand(desk: Desk) -> Consignment:
+    """The consignment, which the actor holds or which stands at a site of his."""
+    consignment = lookup.consignment(desk)
+    if consignment.holder != desk.actor.username and not desk.scope.covers(consignment.location_code):
+        raise NotFound("consignment_unknown", field="consignment", consignment=consignment.number)
+    return consignment
+
+
+def _manifest(desk: Desk, consignment: Consignment) -> ManifestVersion:
+    query = select(ManifestVersion).where(
+        ManifestVersion.consignment_number == consignment.number,
+        ManifestVersion.version == consignment.manifest_version,
+    )
+    found = desk.session.scalars(query).first()
+    if found is None:
+        raise Conflict("manifest_not_locked", field="consignment", consignment=consignment.number)
+    return found
