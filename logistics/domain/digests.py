@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
@@ -95,7 +95,7 @@ def signed_bytes(text: str) -> bytes:
 
 
 def endorsed_bytes(public_key: str, previous: str) -> bytes:
-    """What the key before signs when a new key (hex) takes over."""
+    """What both keys sign when a new key (hex) follows the one with the fingerprint ``previous`` ("" for the first)."""
     return f"labrelay-key-1\n{previous}\n{public_key}".encode()
 
 
@@ -125,3 +125,8 @@ def days_between(first: str, last: str) -> Iterable[str]:
 def last_closed_day(now: datetime) -> str:
     """The newest day that may be signed at ``now``."""
     return (date.fromisoformat(day_of(now - GRACE)) - timedelta(days=1)).isoformat()
+
+
+def manifest_hash(lines: Sequence[object]) -> str:
+    """SHA-256 (hex) of a manifest's lines: the sealing event holds it, so that the manifest is as safe as the log."""
+    return hashlib.sha256(canonical_json(lines).encode()).hexdigest()

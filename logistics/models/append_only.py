@@ -65,7 +65,7 @@ def listen(metadata: MetaData) -> None:
         table: Table = metadata.tables[name]
         for dialect in ("postgresql", "sqlite"):
             for one in statements(dialect, name):
-                ddl = DDL(one).execute_if(dialect=dialect)
+                ddl = DDL(one).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
                 event.listen(table, "after_create", ddl)
 
 

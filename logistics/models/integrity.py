@@ -19,7 +19,7 @@ class SigningKey(Base):
     public_key: Mapped[str]  # Ed25519, 32 bytes, hex
     since: Mapped[datetime]
     previous: Mapped[str | None] = mapped_column(ForeignKey("signing_key.fingerprint"))
-    endorsement: Mapped[str]  # signature (hex) of the key before over this one; "" for the first, or when that was lost
+    endorsement: Mapped[str]  # "OLD NEW": both keys sign that the new one follows; OLD is - for the first or a lost one
 
 
 class CustodyDigest(Base):

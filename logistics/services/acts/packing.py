@@ -9,6 +9,7 @@ from sqlalchemy import select
 from logistics.db import next_number
 from logistics.domain import numbers
 from logistics.domain.custody import EventType as E
+from logistics.domain.digests import manifest_hash
 from logistics.errors import Conflict, Invalid
 from logistics.models import Box, Consignment, ManifestVersion, Specimen
 from logistics.models.network import EXTERNAL
@@ -60,8 +61,11 @@ def _open_consignment(desk: Desk, box: Box, specimen: Specimen, site: str) -> Co
     hop = legs.next_hop(desk.session, site, specimen.destination_code)
     if hop == site:
         raise Conflict("specimen_at_destination", field="specimen", specimen=specimen.accession)
+    on_the_way = legs.between(desk.session, site, specimen.destination_code)
     if box.consignment_number is None:
-        return _for_specimens(desk, box, site, hop, specimen)
+        # Sealed through to the laboratory that tests it, where the packer says so.
+        through = bool(on_the_way) and desk.payload("through", bool, required=False, default=False)
+        return _for_specimens(desk, box, site, specimen.destination_code if through else hop, specimen)
     consignment = lookup.consignment(desk, box.consignment_number)
     if consignment.kind == items.RETURN:
         raise Conflict("box_has_return_load", field="box", box=box.code)
@@ -69,7 +73,8 @@ def _open_consignment(desk: Desk, box: Box, specimen: Specimen, site: str) -> Co
         raise Conflict("box_sealed", field="box", box=box.code, consignment=consignment.number)
     if consignment.origin_code != site:
         raise Conflict("box_elsewhere", field="box", box=box.code, site=consignment.origin_code)
-    if consignment.destination_code != hop:
+    goes_through = bool(on_the_way) and consignment.destination_code == specimen.destination_code
+    if consignment.destination_code != hop and not goes_through:
         raise Conflict(
             "other_destination",
             field="specimen",
@@ -173,7 +178,12 @@ def close_lid(desk: Desk, consignment: Consignment, seal_number: str) -> int:
     tubes = lookup.tubes(desk.session, consignment.number)
     lines = [manifest_line(tube) for tube in tubes]
     loads = items.manifest_lines(desk.session, consignment.number) if consignment.item_count else []
-    facts = {"seal": seal_number, "version": version, "tubes": [t["accession"] for t in lines]}
+    facts = {
+        "seal": seal_number,
+        "version": version,
+        "tubes": [t["accession"] for t in lines],
+        "manifest": manifest_hash([*lines, *loads]),
+    }
     if consignment.kind == items.RETURN:
         facts["items"] = [one["item"] for one in loads]
     desk.append_consignment(consignment, E.SEALED, facts)

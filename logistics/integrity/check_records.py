@@ -1,0 +1,133 @@
+"""What a verification compares beside the chains: signed days with the log, copies of digests, manifests, acts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from logistics.domain import merkle
+from logistics.domain.diagnosis import Finding, Kind
+from logistics.domain.digests import Digest, manifest_hash
+from logistics.integrity import digests as making
+from logistics.integrity.trust import DigestFacts
+from logistics.models import Act, CustodyDigestLeaf, CustodyEvent, ManifestVersion
+
+MOST_STRANGERS = 1000  # streams with unsigned events of one signed day that are looked at
+
+
+def digest_day(session: Session, digest: Digest, broken: dict[str, None]) -> list[Finding]:
+    """Whether the leaves give the signed root, and the log and the acts of that day are those that were signed.
+
+    Streams that have an event on that day which its leaves do not know are added to ``broken``.
+    """
+    name = f"digest {digest.day}"
+    findings = []
+    leaves = making.leaf_hashes(session, digest.day)
+    if len(leaves) != digest.streams or merkle.root(leaves.values()).hex() != digest.root:
+        findings.append(Finding(name, 0, Kind.DIGEST_LEAVES, f"{len(leaves)} leaves do not give the signed root"))
+    events = making.count_events(session, digest.since, digest.until)
+    if events != digest.events:
+        strangers = _strangers(session, digest)
+        broken.update(dict.fromkeys(strangers))
+        if not strangers:
+            detail = f"{events} events of that day, {digest.events} were signed"
+            findings.append(Finding(name, 0, Kind.DIGEST_TEXT, detail))
+    return findings + _acts(session, digest)
+
+
+def _strangers(session: Session, digest: Digest) -> Sequence[str]:
+    """Streams with an event recorded on that day that no leaf covers."""
+    leaf = aliased(CustodyDigestLeaf)
+    covered = exists().where(leaf.stream == CustodyEvent.stream, leaf.seq >= CustodyEvent.seq)
+    query = (
+        select(CustodyEvent.stream)
+        .where(CustodyEvent.recorded_at >= digest.since, CustodyEvent.recorded_at < digest.until, ~covered)
+        .distinct()
+        .limit(MOST_STRANGERS)
+    )
+    return session.scalars(query).all()
+
+
+def _acts(session: Session, digest: Digest) -> list[Finding]:
+    """Each act's text still gives the hash beside it, and those hashes the signed root."""
+    findings = []
+    leaves = []
+    query = (
+        select(Act.id, Act.username, Act.body, Act.body_sha256)
+        .where(Act.recorded_at >= digest.since, Act.recorded_at < digest.until)
+        .execution_options(yield_per=5000)
+    )
+    for act_id, username, body, kept in session.execute(query):
+        if hashlib.sha256(f"{username}\n{body}".encode()).hexdigest() != kept:
+            findings.append(Finding(f"act {act_id}", 0, Kind.ACT, "its text does not give its hash"))
+        leaves.append((act_id, kept))
+    root = merkle.root(making.act_leaf(act_id, kept) for act_id, kept in sorted(leaves))
+    if (len(leaves) != digest.acts or root.hex() != digest.acts_root) and not findings:
+        detail = f"{len(leaves)} acts of that day are not the {digest.acts} that were signed"
+        findings.append(Finding(f"digest {digest.day}", 0, Kind.ACT, detail))
+    return findings
+
+
+def heads_not_in_log(session: Session) -> Sequence[str]:
+    """Streams of which a signed head is not in the log."""
+    same = and_(CustodyEvent.stream == CustodyDigestLeaf.stream, CustodyEvent.seq == CustodyDigestLeaf.seq)
+    query = (
+        select(CustodyDigestLeaf.stream)
+        .outerjoin(CustodyEvent, same)
+        .where(or_(CustodyEvent.hash.is_(None), CustodyEvent.hash != CustodyDigestLeaf.hash))
+        .distinct()
+        .order_by(CustodyDigestLeaf.stream)
+    )
+    return session.scalars(query).all()
+
+
+def witnesses(folder: Path, rows: Sequence[DigestFacts]) -> list[Finding]:
+    """The copies of digests beside the key say the same as the table."""
+    findings = []
+    known = {row.day: row for row in rows}
+    for path in sorted(folder.glob("*.json")):
+        name = f"digest {path.stem}"
+        try:
+            copy = json.loads(path.read_text(encoding="utf-8"))
+            said = (copy["text"], copy["signature"], copy["key"])
+        except (OSError, ValueError, KeyError, TypeError):
+            findings.append(Finding(name, 0, Kind.DIGEST_WITNESS, "the copy beside the key is unreadable"))
+            continue
+        row = known.get(path.stem)
+        if row is None:
+            findings.append(Finding(name, 0, Kind.DIGEST_MISSING, "the copy beside the key shows that it was made"))
+        elif said != (row.text, row.signature, row.key):
+            findings.append(Finding(name, 0, Kind.DIGEST_WITNESS, "the copy beside the key says something else"))
+    return findings
+
+
+def manifests(session: Session) -> tuple[int, list[Finding]]:
+    """How many manifest versions there are, and those that are not what the sealing event names."""
+    sealed = select(CustodyEvent.stream, CustodyEvent.seq, CustodyEvent.body).where(
+        CustodyEvent.type == "sealed", CustodyEvent.stream.like("consignment:%")
+    )
+    wanted: dict[tuple[str, int], tuple[int, str | None]] = {}
+    for stream, seq, body in session.execute(sealed.execution_options(yield_per=5000)):
+        try:
+            payload = json.loads(body)["payload"]
+            wanted[stream.partition(":")[2], int(payload["version"])] = (seq, payload.get("manifest"))
+        except (ValueError, KeyError, TypeError):
+            continue  # the chain's own check names it
+    count, findings = 0, []
+    query = select(ManifestVersion.consignment_number, ManifestVersion.version, ManifestVersion.lines)
+    for number, version, lines in session.execute(query.execution_options(yield_per=2000)):
+        count += 1
+        name = f"manifest {number} version {version}"
+        seq, expected = wanted.pop((number, version), (0, None))
+        if not seq:
+            findings.append(Finding(name, 0, Kind.MANIFEST, "no sealing event names it"))
+        elif expected is not None and manifest_hash(lines) != expected:
+            findings.append(Finding(name, seq, Kind.MANIFEST, "not the one that was sealed"))
+    for (number, version), (seq, _) in wanted.items():
+        findings.append(Finding(f"manifest {number} version {version}", seq, Kind.MANIFEST, "sealed, and gone"))
+    return count, findings
