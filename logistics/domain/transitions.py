@@ -74,6 +74,7 @@ ITEM_FINAL = frozenset({L.DISPOSED})
 UNDER_WAY = frozenset({S.IN_TRANSIT, S.WAITING, S.ARRIVED})
 BOXED = frozenset({S.PACKED, S.SEALED, S.IN_TRANSIT, S.WAITING, S.ARRIVED, S.DELIVERED})
 ALIVE = frozenset(S) - FINAL - {S.NEW, S.LOST, S.REJECTED, S.RECALLED, S.RETURNED, S.MISSING}
+RECALLABLE = ALIVE | {S.MISSING}
 
 
 class View(Protocol):
@@ -94,6 +95,14 @@ def never_received(view: View) -> bool:
 
 def was_received(view: View) -> bool:
     return view.received_at is not None
+
+
+def never_recalled(view: View) -> bool:
+    return getattr(view, "recall_reason", None) is None
+
+
+def was_recalled(view: View) -> bool:
+    return not never_recalled(view)
 
 
 def not_on_hold(view: View) -> bool:
@@ -145,7 +154,9 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
     _row(S.PACKED, E.SEALED, S.SEALED, PACKERS),
     _row(S.SEALED, E.UNSEALED, S.PACKED, PACKERS),
     # The manager: tubes sent to an external laboratory, whose consignment alone lets him.
-    _row({S.SEALED, S.IN_TRANSIT}, E.HANDED_OVER, S.IN_TRANSIT, CARRIERS | MANAGER),
+    _row({S.SEALED, S.WAITING, S.IN_TRANSIT}, E.HANDED_OVER, S.IN_TRANSIT, CARRIERS | MANAGER),
+    # Sealed, at a site that is not its destination: a transfer point, or left there with a reason.
+    _row({S.IN_TRANSIT, S.ARRIVED}, E.HANDED_IN, S.WAITING, CARRIERS),
     _row(S.IN_TRANSIT, E.ARRIVED, S.ARRIVED, frozenset({access.COURIER, access.RECEIVER, access.MANAGER})),
     _row(S.ARRIVED, E.HANDED_OVER, S.DELIVERED, CARRIERS | MANAGER),
     _row(S.DELIVERED, E.RECEIVED, S.RECEIVED, RECEIVER),
@@ -164,11 +175,12 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
         E.RECEIVED_UNEXPECTED,
         S.RECEIVED,
         RECEIVER,
+        never_recalled,
     ),
     _row(S.DELIVERED, E.DECLARED_MISSING, S.MISSING, RECEIVER),
     _row(S.MISSING, E.FOUND, S.DELIVERED, RECEIVER),
-    _row(S.LOST, E.FOUND, S.DELIVERED, RECEIVER),
-    _row({S.MISSING, S.LOST}, E.FOUND_AT_ORIGIN, S.COLLECTED, COLLECTOR, never_received),
+    _row(S.LOST, E.FOUND, S.DELIVERED, RECEIVER, never_recalled),
+    _row({S.MISSING, S.LOST}, E.FOUND_AT_ORIGIN, S.COLLECTED, COLLECTOR, never_received, never_recalled),
     _row(S.RECEIVED, E.ACCEPTED, S.ACCEPTED, RECEIVER, not_on_hold),
     _row(S.RECEIVED, E.ACCEPTED_CONCESSION, S.ACCEPTED_CONCESSION, RECEIVER, not_on_hold),
     # Haemolysis shows after the centrifuge, too little volume at the analyser: after the tube was accepted.
@@ -178,13 +190,14 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
     _row(ALIVE, E.RELEASED, None, MANAGER),
     _row(ALIVE | {S.MISSING, S.RECALLED}, E.LOST, S.LOST, MANAGER),
     # A recalled tube goes on with its box, and custody with it, until somebody has it in hand; nobody may use it.
-    _row(ALIVE | {S.MISSING}, E.RECALLED, S.RECALLED, MANAGER),
+    _row(RECALLABLE, E.RECALLED, S.RECALLED, MANAGER),
     _row(S.RECALLED, E.UNSEALED, None, PACKERS),
     _row(S.RECALLED, E.UNPACKED, None, CARRIERS),
     _row(S.RECALLED, E.HANDED_OVER, None, CARRIERS | MANAGER),
     _row(S.RECALLED, E.HANDED_IN, None, CARRIERS),
     _row(S.RECALLED, E.ARRIVED, None, frozenset({access.COURIER, access.RECEIVER, access.MANAGER})),
     _row(S.RECALLED, E.RETURNED, S.RETURNED, PACKERS | MANAGER),
+    _row(S.LOST, E.RETURNED, S.RETURNED, PACKERS | MANAGER, was_recalled),
     _row(S.RETURNED, E.DISPOSED, S.DISPOSED, PACKERS | MANAGER),
     _row(
         {S.ACCEPTED, S.ACCEPTED_CONCESSION, S.REJECTED, S.RECALLED, S.LOST, S.MISSING},
@@ -292,12 +305,18 @@ def _decide(
 ) -> str:
     rows = table.get((state, event), [])
     if not rows:
-        raise Conflict(f"{kind}_state", field=kind, subject=subject, state=state, event=event.value)
+        raise Conflict(_code(kind, state, view), field=kind, subject=subject, state=state, event=event.value)
     fitting = [row for row in rows if all(guard(view) for guard in row.guards)]
     if not fitting:
-        code = f"{kind}_on_hold" if view.on_hold else f"{kind}_state"
+        code = f"{kind}_on_hold" if view.on_hold else _code(kind, state, view)
         raise Conflict(code, field=kind, subject=subject, state=state, event=event.value)
     for row in fitting:
         if role in row.roles:
             return state if row.target is None else row.target
     raise Forbidden("act_role", field="type", event=event.value)
+
+
+def _code(kind: str, state: str, view: View) -> str:
+    """A recalled tube stops whoever would use it, with a sentence of its own."""
+    stopped = state in {S.RECALLED, S.RETURNED} or (state == S.LOST and was_recalled(view))
+    return "specimen_recalled" if kind == "specimen" and stopped else f"{kind}_state"
