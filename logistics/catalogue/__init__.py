@@ -123,7 +123,7 @@ class StabilityRow:
 
 @dataclass(frozen=True, slots=True)
 class SeedReason:
-    """Why something is refused or deviates. ``kind``: reject, deviation, handover or collection.
+    """Why something is refused or deviates. ``kind``: reject, deviation, handover, diversion or collection.
 
     ``concession`` says that a laboratory may also accept with this reason stated on the report.
     """

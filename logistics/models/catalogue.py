@@ -77,7 +77,7 @@ class Reason(Base):
     zh: Mapped[str]
     en: Mapped[str]
     hl7: Mapped[str] = mapped_column(default="")  # table 0490, or 0544 with its prefix
-    kind: Mapped[str] = mapped_column(default="reject")  # reject | deviation | handover | collection
+    kind: Mapped[str] = mapped_column(default="reject")  # reject | deviation | handover | diversion | collection
     concession: Mapped[bool] = mapped_column(default=False)  # may also be accepted with it, stated on the report
     position: Mapped[int] = mapped_column(default=100)
     active: Mapped[bool] = mapped_column(default=True)

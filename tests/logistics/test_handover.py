@@ -98,7 +98,12 @@ def test_custody_passes_on_the_takers_half_and_the_giver_signs_later(world: Sess
     assert (before.state, before.giver, before.giver_signed_at) == (OUTSTANDING, "nurse", None)
     done(world, "nurse", giver_half(number, handover, at=LATER))
     after = row(world)
-    assert (after.state, after.giver_name, after.taker_name, after.meaning) == (SIGNED, "nurse某", "courier某", "pickup")
+    assert (after.state, after.giver_name, after.taker_name, after.meaning) == (
+        SIGNED,
+        "nurse某",
+        "courier某",
+        "pickup",
+    )
     assert (after.taker_signed_at, after.giver_signed_at) == (f.START, LATER)
     bodies = world.scalars(select(CustodyEvent.body).where(CustodyEvent.stream == f"consignment:{number}")).all()
     assert sum(handover in body for body in bodies) == 2
@@ -293,3 +298,183 @@ def _quietly(session: Session, who: str, one: Act) -> None:
     scope = network.scope_of_user(session, actor)
     custody.record(session, [one], actor=actor, scope=scope, now=one.occurred_at)
     session.flush()
+
+
+# --- several boxes in one go --------------------------------------------------------------------------------------
+
+
+def test_several_boxes_with_one_pair_of_signatures(world: Session) -> None:
+    """One act, one PIN, one handover id: each consignment has its own event; a wrong count in one stops all of them
+    and is named."""
+    first, second = f.sealed(world), second_box(world)
+    payload = {
+        "other": "nurse",
+        "pin": f.PIN,
+        "parts": {first: {"count": 2, "box_temp_c": "4.1"}, second: {"count": 2}},
+    }
+    wrong = do(world, "courier", act("hand_over", {"consignments": [first, second]}, payload, site=f.TOWN))
+    assert (wrong.code, wrong.params["consignment"]) == ("handover_count_differs", second)
+    assert {one.state for one in world.scalars(select(Consignment))} == {"sealed"}
+    payload["parts"][second]["count"] = 1
+    whole = act("hand_over", {"consignments": [second, first]}, payload, site=f.TOWN)
+    told = done(world, "courier", whole)
+    assert {one["consignment"]: one["count"] for one in told["consignments"]} == {first: 2, second: 1}
+    rows = world.scalars(select(Handover)).all()
+    assert {one.id for one in rows} == {told["handover"]}
+    assert {one.consignment_number for one in rows} == {first, second}
+    streams = set(world.scalars(select(CustodyEvent.stream).where(CustodyEvent.act_id == whole.id)))
+    assert {f"consignment:{first}", f"consignment:{second}"} <= streams
+    missing = act("hand_over", {"consignments": [first]}, {"other": "nurse", "pin": f.PIN, "parts": {}}, site=f.TOWN)
+    assert do(world, "courier", missing).code == "part_missing"
+    assert rebuild.differences(world) == []
+
+
+# --- elsewhere, and in two legs -----------------------------------------------------------------------------------
+
+
+def test_a_box_is_left_elsewhere_on_purpose_and_goes_on(world: Session) -> None:
+    """The road is closed: with a coded reason the box may stand at another laboratory, sealed; its manager learns it
+    as one incident; somebody fetches it from there, and at its destination the incident ends."""
+    number = f.fetched(world)
+    at = f.START + timedelta(hours=1)
+    payload = {"other": "receiver2", "pin": f.PIN, "count": 2, "elsewhere": {"reason": "ROAD_CLOSED", "note": "bridge"}}
+    told = done(world, "courier", act("hand_over", {"consignment": number}, payload, site=f.OTHER_COUNTY, at=at))
+    assert (told["state"], told["meaning"]) == ("waiting", "elsewhere")
+    one = world.get_one(Consignment, number, populate_existing=True)
+    assert (one.location_code, one.holder, one.destination_code) == (f.OTHER_COUNTY, None, f.COUNTY)
+    tube = f.find(world, "2611220047")
+    assert (tube.state, tube.consignment_number, tube.location_code) == ("waiting", number, f.OTHER_COUNTY)
+    alert = world.scalars(select(Alert)).one()
+    assert (alert.kind, alert.site_code, alert.params["site"]) == ("elsewhere", f.COUNTY, f.OTHER_COUNTY)
+    assert world.scalars(select(Pickup).where(Pickup.site_code == f.OTHER_COUNTY)).one().state == "open"
+    receive = act("receive", {"specimen": "2611220047", "consignment": number}, {"condition": "good"}, at=at)
+    assert do(world, "receiver2", receive).code == "wrong_destination"
+    later = at + timedelta(hours=1)
+    fetch = {"other": "receiver2", "pin": f.PIN, "count": 2}
+    done(world, "courier2", act("hand_over", {"consignment": number}, fetch, site=f.OTHER_COUNTY, at=later))
+    give = {"other": "receiver", "pin": f.PIN, "count": 2}
+    done(world, "courier2", act("hand_over", {"consignment": number}, give, site=f.COUNTY, at=later))
+    assert world.get_one(Consignment, number, populate_existing=True).state == "delivered"
+    assert world.scalars(select(Alert).execution_options(populate_existing=True)).one().state == "ended"
+    assert rebuild.differences(world) == []
+
+
+def test_elsewhere_needs_a_known_reason(world: Session) -> None:
+    """Without one, or with one that nobody has heard of, the box stays with the courier."""
+    number = f.fetched(world)
+    for elsewhere in ({"reason": "BECAUSE"}, {}, "yes"):
+        payload = {"other": "receiver2", "pin": f.PIN, "count": 2, "elsewhere": elsewhere}
+        answer = do(world, "courier", act("hand_over", {"consignment": number}, payload, site=f.OTHER_COUNTY))
+        assert (answer.status, answer.field) == (Status.REFUSED, "elsewhere")
+
+
+def test_two_legs_with_a_transfer_at_the_county_centre(world: Session) -> None:
+    """A box for the city goes through the county centre unopened: handed in there as a transfer, still sealed, and
+    taken on by another courier; the promise made at the first pickup stays and is watched while it waits."""
+    f.collected(world, "T1", tests=("TSH",))
+    number = done(world, "nurse", act("pack", {"specimen": "T1", "box": "BX-C"}, {"through": True}))["consignment"]
+    done(world, "nurse", act("seal", {"consignment": number}, {"seal": "SLCITY01"}))
+    here = {"consignment": number}
+    done(world, "courier", act("hand_over", here, {"other": "nurse", "pin": f.PIN, "count": 1}, site=f.TOWN))
+    one = world.get_one(Consignment, number, populate_existing=True)
+    assert (one.destination_code, one.expected_at) == (f.CITY, f.START + timedelta(hours=4))
+    at = f.START + timedelta(hours=1)
+    unsaid = {"other": "receiver", "pin": f.PIN, "count": 1}
+    stopped = do(world, "courier", act("hand_over", here, unsaid, site=f.COUNTY, at=at))
+    assert (stopped.code, stopped.params["transfer"]) == ("wrong_destination", True)
+    told = done(world, "courier", act("hand_over", here, {**unsaid, "meaning": "transfer"}, site=f.COUNTY, at=at))
+    assert (told["state"], told["meaning"]) == ("waiting", "transfer")
+    assert world.scalars(select(Alert)).all() == []
+    on = {"other": "receiver", "pin": f.PIN, "count": 1}
+    assert overdue.sweep(world, now=f.START + timedelta(hours=5)) == [number]
+    world.commit()
+    later = at + timedelta(hours=1)
+    done(world, "courier", act("hand_over", here, on, site=f.COUNTY, at=later))
+    assert world.get_one(Consignment, number, populate_existing=True).expected_at == f.START + timedelta(hours=4)
+    give = {"other": "courier2", "pin": f.PIN, "count": 1}
+    assert done(world, "courier", act("hand_over", here, give, site=f.COUNTY, at=later))["meaning"] == "transfer"
+    end = later + timedelta(hours=1)
+    city = {"other": "cityreceiver", "pin": f.PIN, "count": 1}
+    done(world, "courier2", act("hand_over", here, city, site=f.CITY, at=end))
+    done(world, "cityreceiver", act("receive", {"specimen": "T1", **here}, {"condition": "good"}, at=end))
+    assert f.find(world, "T1").state == "received"
+    meanings = world.scalars(select(Handover.meaning).order_by(Handover.occurred_at, Handover.id)).all()
+    assert sorted(meanings) == sorted(["pickup", "transfer", "pickup", "transfer", "delivery"])
+    assert rebuild.differences(world) == []
+
+
+def test_a_box_that_goes_through_takes_no_tube_of_the_county(world: Session) -> None:
+    """What is tested at the county centre may not lie in a box that passes it unopened."""
+    f.collected(world, "T1", tests=("TSH",))
+    f.collected(world, "T2")
+    done(world, "nurse", act("pack", {"specimen": "T1", "box": "BX-C"}, {"through": True}))
+    assert do(world, "nurse", act("pack", {"specimen": "T2", "box": "BX-C"})).code == "other_destination"
+    f.collected(world, "T3", tests=("TSH",))
+    done(world, "nurse", act("pack", {"specimen": "T3", "box": "BX-C"}))
+
+
+# --- seals --------------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_seal_is_a_nonconformity_and_an_alert(world: Session) -> None:
+    """The courier finds the seal broken: HL7 0544 SB on record, one alert however often it is told, and a new seal
+    makes the next version of the manifest with the same tubes; the old number is never used again."""
+    number = f.fetched(world)
+    here = {"consignment": number}
+    done(world, "courier", act("seal_broken", here, {"note": "lid had come open"}))
+    done(world, "courier", act("seal_broken", here, {"reason": "SEAL_BROKEN"}))
+    found = world.scalars(select(Nonconformity)).first()
+    assert found is not None
+    assert (found.reason_code, found.consignment_number, found.specimen_id) == ("SEAL_BROKEN", number, None)
+    alert = world.scalars(select(Alert)).one()
+    assert (alert.kind, alert.site_code, len(alert.specimen_ids)) == ("seal_broken", f.COUNTY, 2)
+    body = world.scalars(select(CustodyEvent.body).where(CustodyEvent.type == "seal_broken")).first()
+    assert '"hl7":"0544:SB"' in str(body)
+    old = world.get_one(Consignment, number).seal_number
+    told = done(world, "courier", act("reseal", here, {"seal": "SLNEW001", "reason": "SEAL_BROKEN"}))
+    assert (told["version"], told["seal"]) == (2, "SLNEW001")
+    versions = world.scalars(select(ManifestVersion).order_by(ManifestVersion.version)).all()
+    assert [(one.seal_number, len(one.lines)) for one in versions] == [(old, 2), ("SLNEW001", 2)]
+    assert versions[0].lines == versions[1].lines
+    assert do(world, "courier", act("reseal", here, {"seal": old, "reason": "SEAL_BROKEN"})).code == "seal_used"
+    assert (
+        do(world, "courier2", act("reseal", here, {"seal": "X1", "reason": "SEAL_BROKEN"})).code
+        == "consignment_unknown"
+    )
+    assert rebuild.differences(world) == []
+
+
+def test_another_seal_than_the_one_on_record_is_put_on_record(world: Session) -> None:
+    """The taker scans the seal: the right one says nothing, another one is a nonconformity; custody passes."""
+    number = f.sealed(world)
+    right = world.get_one(Consignment, number).seal_number
+    take = {"other": "nurse", "pin": f.PIN, "count": 2}
+    done(world, "courier", act("hand_over", {"consignment": number}, {**take, "seal": right.lower()}, site=f.TOWN))
+    assert world.scalars(select(Nonconformity)).all() == []
+    give = {"other": "courier", "pin": f.PIN, "count": 2, "seal": "SLOTHER9"}
+    done(world, "receiver", act("hand_over", {"consignment": number}, give, site=f.COUNTY, at=LATER))
+    assert [one.reason_code for one in world.scalars(select(Nonconformity))] == ["SEAL_DIFFERS"]
+    assert world.scalars(select(Alert)).one().params["seal_seen"] == "SLOTHER9"
+    assert world.get_one(Consignment, number, populate_existing=True).state == "delivered"
+
+
+def test_the_end_of_a_seal_cannot_be_guessed(world: Session) -> None:
+    """Five wrong ends lock the consignment for everybody and the one who guesses for every consignment; the right one
+    is refused meanwhile; each wrong one stands in the audit log without its characters."""
+    number, other = f.sealed(world), second_box(world)
+    tail = str(world.get_one(Consignment, number).seal_number)[-4:]
+
+    def take(which: str, shown: str, who: str = "courier") -> str:
+        payload = {"seal_tail": shown, "count": 2 if which == number else 1}
+        return do(world, who, act("hand_over", {"consignment": which}, payload, site=f.TOWN)).code
+
+    assert [take(number, f"X{guess:03d}") for guess in range(5)] == ["seal_tail_wrong"] * 5
+    assert take(number, tail) == "seal_tail_locked"
+    assert take(other, "COND") == "seal_tail_locked"
+    f.user(world, "courier2").site_code = f.CITY
+    world.commit()
+    assert take(number, tail, "courier2") == "seal_tail_locked"
+    assert take(other, "COND", "courier2") == "done"
+    entries = world.scalars(select(AuditEntry).where(AuditEntry.action == "seal_tail_wrong")).all()
+    assert [entry.subject for entry in entries] == [number] * 5
+    assert "X000" not in str([entry.detail for entry in entries])

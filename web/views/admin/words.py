@@ -27,6 +27,7 @@ REASON_KINDS: dict[str, Any] = {
     "reject": _l("Rejection"),
     "deviation": _l("Deviation"),
     "handover": _l("At handover"),
+    "diversion": _l("Left elsewhere"),
     "collection": _l("At collection"),
 }
 CHANNEL_KINDS: dict[str, Any] = {
