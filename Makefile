@@ -96,5 +96,6 @@ system-run:
 
 system-tests:
 	@scripts/system-packages required '/usr/lib/postgresql/*/bin/initdb=postgresql' redis-server=redis-server \
-	  mosquitto=mosquitto caddy=caddy chromium=chromium zbarimg=zbar-tools pdftoppm=poppler-utils \
+	  mosquitto=mosquitto caddy=caddy chromium=chromium zbarimg=zbar-tools dmtxread=dmtx-utils \
+	  pdftoppm=poppler-utils \
 	  '/usr/share/fonts/truetype/wqy/wqy-microhei.ttc=fonts-wqy-microhei'

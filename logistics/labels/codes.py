@@ -1,27 +1,57 @@
-"""Code128 and QR codes as vector shapes on a PDF canvas, so that any printer draws them sharp."""
+"""Code128, QR and DataMatrix codes as modules: dark and light cells, before anybody draws them.
+
+Drawn as vector shapes or as whole printer dots, a code stays sharp on any printer.
+"""
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from itertools import groupby
 
+import numpy as np
 import qrcode
+import zxingcpp
 from qrcode.constants import ERROR_CORRECT_M
 from reportlab.graphics.barcode.code128 import Code128
-from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
 
 from logistics.errors import Invalid
-from logistics.labels.sizes import Stock
+from logistics.labels.sizes import CODE128, DATAMATRIX, QR, Stock
 
-QUIET_MODULES = 10  # each side, ISO/IEC 15417
-QR_QUIET_MODULES = 4  # each side, ISO/IEC 18004
+QUIET_MODULES = 10  # each side of a Code128, ISO/IEC 15417
+QUIET_CELLS = {QR: 4, DATAMATRIX: 1}  # each side: ISO/IEC 18004, 16022
+QUIET_LEAST = 2  # one is the limit of a DataMatrix; text beside it wants more
+MAX_MODULE_MM = 0.5
+MAX_CELL_MM = 1.0
+
+Matrix = tuple[tuple[bool, ...], ...]
 
 
 def checked(text: str, *, field: str) -> str:
-    """``text`` if a Code128 of printable ASCII can carry it. Raises Invalid ``label_code_unprintable``."""
+    """``text`` if a barcode of printable ASCII can carry it. Raises Invalid ``label_code_unprintable``."""
     if not text or not all(" " < character <= "~" for character in text):
         raise Invalid("label_code_unprintable", field=field, value=text[:40])
     return text
+
+
+@lru_cache(maxsize=1024)
+def bars(text: str) -> tuple[tuple[int, int], ...]:
+    """The dark bars of a Code128 as (offset, width) in modules; subsets are chosen for the shortest code."""
+    drawn = Code128(text, barWidth=1, quiet=False, humanReadable=False)
+    _ = drawn.width  # works the code out
+    found, here = [], 0
+    for letter in drawn.decomposed:  # capitals are bars, small letters spaces; A is one module wide
+        width = ord(letter.upper()) - ord("A") + 1
+        if letter.isupper():
+            found.append((here, width))
+        here += width
+    return tuple(found)
+
+
+def width_modules(text: str) -> int:
+    """Of a Code128 without its quiet zones."""
+    offset, width = bars(text)[-1]
+    return offset + width
 
 
 def module_mm(text: str, stock: Stock, room_mm: float) -> float:
@@ -29,40 +59,50 @@ def module_mm(text: str, stock: Stock, room_mm: float) -> float:
 
     Raises Invalid ``label_code_too_long`` when it would be thinner than scanners read.
     """
-    modules = float(Code128(text, barWidth=1, quiet=False, humanReadable=False).width) + 2 * QUIET_MODULES
+    return _whole_dots(text, stock, room_mm, width_modules(text) + 2 * QUIET_MODULES, MAX_MODULE_MM)
+
+
+@lru_cache(maxsize=1024)
+def matrix(symbology: str, text: str) -> Matrix:
+    """The cells of a square code without its quiet zone, row by row from the top; QR of level M."""
+    if symbology == QR:
+        code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=0)
+        code.add_data(text)
+        code.make(fit=True)
+        return tuple(tuple(bool(cell) for cell in row) for row in code.get_matrix())
+    made = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.DataMatrix, force_square=True)
+    dark = np.asarray(made.to_image(scale=1, add_quiet_zones=False)) == 0
+    return tuple(tuple(row) for row in dark.tolist())
+
+
+def cell_mm(symbology: str, text: str, stock: Stock, room_mm: float) -> float:
+    """The largest cell, in whole printer dots, with which the code and its quiet zone fit a square of ``room_mm``.
+
+    Raises Invalid ``label_code_too_long``.
+    """
+    quiet = max(QUIET_LEAST, QUIET_CELLS[symbology])
+    return _whole_dots(text, stock, room_mm, len(matrix(symbology, text)) + 2 * quiet, MAX_CELL_MM)
+
+
+def _whole_dots(text: str, stock: Stock, room_mm: float, modules: int, most_mm: float) -> float:
     dots = math.floor(room_mm / modules / stock.dot_mm + 1e-9)
-    width_mm = dots * stock.dot_mm
-    if width_mm < stock.min_module_mm - 1e-9:
+    most = math.floor(most_mm / stock.dot_mm + 1e-9)
+    if dots * stock.dot_mm < stock.min_module_mm - 1e-9:
         raise Invalid("label_code_too_long", field="accession", value=text, stock=stock.name)
-    return min(width_mm, 0.5)
+    return min(dots, most) * stock.dot_mm
 
 
-def draw_code128(
-    canvas: Canvas, text: str, *, centre_mm: float, bottom_mm: float, height_mm: float, module: float
-) -> None:
-    """Draw the bars centred on ``centre_mm``; the quiet zones are the caller's empty room."""
-    bars = Code128(text, barWidth=module * mm, barHeight=height_mm * mm, quiet=False, humanReadable=False)
-    bars.drawOn(canvas, centre_mm * mm - float(bars.width) / 2, bottom_mm * mm)
+def runs(row: tuple[bool, ...]) -> list[tuple[int, int]]:
+    """The dark runs of a row as (offset, width) in cells."""
+    found, here = [], 0
+    for dark, cells in groupby(row):
+        width = len(list(cells))
+        if dark:
+            found.append((here, width))
+        here += width
+    return found
 
 
-def draw_qr(canvas: Canvas, text: str, *, left_mm: float, bottom_mm: float, side_mm: float) -> None:
-    """Draw a QR code (level M) with its quiet zone into a square of ``side_mm``."""
-    code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=QR_QUIET_MODULES)
-    code.add_data(text)
-    code.make(fit=True)
-    matrix = code.get_matrix()
-    cell = side_mm * mm / len(matrix)
-    path = canvas.beginPath()
-    for row, cells in enumerate(matrix):
-        column = 0
-        while column < len(cells):
-            run = column
-            while run < len(cells) and cells[run]:
-                run += 1
-            if run > column:
-                x = left_mm * mm + column * cell
-                y = bottom_mm * mm + (len(matrix) - row - 1) * cell
-                path.rect(x, y, (run - column) * cell, cell)
-            column = max(run, column + 1)
-    canvas.setFillGray(0)
-    canvas.drawPath(path, stroke=0, fill=1)
+__all__ = [
+    "CODE128", "DATAMATRIX", "QR", "bars", "cell_mm", "checked", "matrix", "module_mm", "runs", "width_modules",
+]  # fmt: skip

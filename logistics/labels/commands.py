@@ -12,8 +12,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from logistics.errors import Invalid
 from logistics.labels import fonts
-from logistics.labels.codes import checked, draw_code128
+from logistics.labels.codes import checked
 from logistics.labels.fonts import CANDIDATES, FontFile
+from logistics.labels.pdf import draw_code128
 
 COLUMNS, ROWS = 2, 12
 MARGIN_MM, HEAD_MM = 12.0, 14.0

@@ -19,8 +19,9 @@ from reportlab.platypus.paragraph import Paragraph
 
 from logistics.errors import Invalid
 from logistics.labels import fonts
-from logistics.labels.codes import checked, draw_qr
+from logistics.labels.codes import checked
 from logistics.labels.fonts import CANDIDATES, FontFile
+from logistics.labels.pdf import draw_qr
 from logistics.labels.texts import (
     LOCAL_ZONE,
     Translate,

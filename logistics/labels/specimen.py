@@ -1,36 +1,39 @@
-"""Specimen labels: Code128 of the accession number, the number in clear, and what a nurse checks by eye."""
+"""Specimen labels: the accession number as a code and in clear, and what a nurse checks by eye."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
 
 from logistics.errors import Invalid
-from logistics.labels import fonts
-from logistics.labels.codes import checked, draw_code128, module_mm
+from logistics.labels import codes, fonts, pdf
+from logistics.labels.codes import checked
+from logistics.labels.drawing import Bars, Block, Drawing, Square
 from logistics.labels.fonts import CANDIDATES, FontFile
-from logistics.labels.sizes import STOCKS, Stock
+from logistics.labels.sizes import CODE128, STOCKS, SYMBOLOGIES, Stock
 from logistics.labels.texts import Translate, priority_text, same
 
 TEMP_SHORT = {"cold_2_8": "2–8 °C", "ambient_15_25": "15–25 °C", "frozen": "≤ −20 °C"}
 MARGIN_MM = 1.5
 DESIGN_MM = (50.0, 30.0)  # the sizes below are for this label; larger ones scale up
+LEAST_SCALE = 0.8  # smaller print is not read: fewer lines instead
+LEAST_BARS_MM = 7.0
+SMALL_PT, LINE_PT, NUMBER_PT = 6.8, 8.6, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class SpecimenLabel:
     """What stands on one tube. Names of site, specimen type, container and tests come in the label's language.
 
-    ``patient_ref`` is the masked name (张*) with at most sex and age; a full name is refused.
+    ``patient_ref`` is the masked name (张*) with at most sex and age; a full name is refused. A number printed ahead
+    has nothing but its site.
     """
 
     accession: str
     site: str
-    specimen_type: str
+    specimen_type: str = ""
     container: str = ""
     tests: tuple[str, ...] = ()
     priority: str = "routine"
@@ -42,98 +45,140 @@ def specimen_labels(
     labels: Sequence[SpecimenLabel],
     *,
     stock: Stock = STOCKS["roll_50x30"],
+    symbology: str = "",
     translate: Translate = same,
     skip: int = 0,
     candidates: Iterable[FontFile] = CANDIDATES,
 ) -> bytes:
     """A PDF with one label each, in order; on a sheet the first ``skip`` places stay empty (used before).
 
-    Raises Invalid ``label_none``, ``label_code_unprintable``, ``label_code_too_long``, ``label_name_not_masked``;
-    Unavailable ``cjk_font_missing``.
+    Raises Invalid ``label_none``, ``label_code_unprintable``, ``label_code_too_long``, ``label_name_not_masked``,
+    ``label_symbology_unknown``; Unavailable ``cjk_font_missing``.
     """
-    if not labels:
-        raise Invalid("label_none", field="labels")
+    candidates = tuple(candidates)
+    drawings = specimen_drawings(labels, stock=stock, symbology=symbology, translate=translate, candidates=candidates)
+    return pdf.pages(drawings, stock, fonts.font_name(candidates), skip=skip)
+
+
+def specimen_drawings(
+    labels: Sequence[SpecimenLabel],
+    *,
+    stock: Stock,
+    symbology: str = "",
+    translate: Translate = same,
+    candidates: Iterable[FontFile] = CANDIDATES,
+) -> list[Drawing]:
+    """The same before it is PDF or ZPL; ``symbology`` empty: the stock's own."""
     font = fonts.font_name(candidates)
+    wanted = symbology or stock.symbology
+    if wanted not in SYMBOLOGIES:
+        raise Invalid("label_symbology_unknown", field="symbology", value=wanted[:20])
     for label in labels:
-        _check(label, stock)
-    out = io.BytesIO()
-    page = (stock.page_width_mm * mm, stock.page_height_mm * mm)
-    canvas = Canvas(out, pagesize=page, pageCompression=1, invariant=1)
-    canvas.setTitle("Labrelay")
-    corners = stock.corners_mm()
-    place = skip % stock.per_page
-    for number, label in enumerate(labels):
-        left, bottom = corners[place]
-        canvas.saveState()
-        canvas.translate(left * mm, bottom * mm)
-        _draw(canvas, label, stock, font, translate)
-        canvas.restoreState()
-        place += 1
-        if place == stock.per_page and number + 1 < len(labels):
-            canvas.showPage()
-            place = 0
-    canvas.save()
-    return out.getvalue()
+        _check(label)
+    return [_Layout(label, stock, font, translate).draw(wanted) for label in labels]
 
 
-def _check(label: SpecimenLabel, stock: Stock) -> None:
-    module_mm(checked(label.accession, field="accession"), stock, stock.width_mm)
+def _check(label: SpecimenLabel) -> None:
+    checked(label.accession, field="accession")
     name = label.patient_ref.split()[0] if label.patient_ref.split() else ""
     if len(name) > 1 and "*" not in name:
         raise Invalid("label_name_not_masked", field="patient_ref")
 
 
-def _draw(canvas: Canvas, label: SpecimenLabel, stock: Stock, font: str, translate: Translate) -> None:
-    scale = min(stock.width_mm / DESIGN_MM[0], stock.height_mm / DESIGN_MM[1])
-    left, right = MARGIN_MM * scale * mm, (stock.width_mm - MARGIN_MM * scale) * mm
-    room = right - left
-    small = 6.8 * scale
-    line = 8.6 * scale
-    y = stock.height_mm * mm - MARGIN_MM * scale * mm - small
+class _Layout:
+    """Number at the foot, code above it (or at the left), lines of text in what room is left."""
 
-    mark = "" if label.priority == "routine" else priority_text(label.priority, translate)
-    mark_width = _draw_mark(canvas, mark, font, right, y, small * 1.1) if mark else 0.0
-    canvas.setFont(font, small)
-    canvas.drawString(left, y, fonts.fit(label.site, font, small, room - mark_width - 2))
+    def __init__(self, label: SpecimenLabel, stock: Stock, font: str, translate: Translate) -> None:
+        self.label, self.stock, self.font, self.t = label, stock, font, translate
+        self.scale = max(LEAST_SCALE, min(stock.width_mm / DESIGN_MM[0], stock.height_mm / DESIGN_MM[1]))
+        self.margin = MARGIN_MM * min(1.0, self.scale)
+        self.small, self.line_mm = SMALL_PT * self.scale, LINE_PT * self.scale / mm
+        self.drawing = Drawing(stock.width_mm, stock.height_mm)
 
-    y -= line
-    temp = TEMP_SHORT.get(label.temp_class, "")
-    canvas.drawRightString(right, y, temp)
-    temp_width = fonts.width_pt(temp, font, small)
-    kind = " ".join(part for part in (label.specimen_type, label.container) if part)
-    head = "  ".join(part for part in (label.patient_ref, kind) if part)
-    canvas.drawString(left, y, fonts.fit(head, font, small, room - temp_width - 4))
+    def draw(self, symbology: str) -> Drawing:
+        width = self.stock.width_mm - 2 * self.margin
+        number_pt = fonts.size_to_fit(
+            self.label.accession, self.font, NUMBER_PT * self.scale, 4.5 * self.scale, width * mm
+        )
+        self.drawing.text(
+            self.stock.width_mm / 2, self.margin + number_pt * 0.15 / mm, self.label.accession, number_pt, "middle"
+        )
+        foot = self.margin + number_pt * 1.12 / mm
+        top = self.stock.height_mm - self.margin
+        if symbology == CODE128:
+            self._bars(foot, top)
+        else:
+            self._square(symbology, foot, top)
+        return self.drawing
 
-    canvas.setFont(font, small)
-    for text in fonts.wrap(fonts.enumeration(label.tests), font, small, room, lines=2):
-        y -= line
-        canvas.drawString(left, y, text)
+    def _bars(self, foot: float, top: float) -> None:
+        accession = self.label.accession
+        module = codes.module_mm(accession, self.stock, self.stock.width_mm)
+        lines = max(0, int((top - foot - LEAST_BARS_MM * self.scale) / self.line_mm))
+        below = self._lines(self.margin, self.stock.width_mm - self.margin, top, min(lines, 4))
+        bars_top = below - 1.2 * self.scale if lines else top
+        width = codes.width_modules(accession) * module
+        left = _on_dot((self.stock.width_mm - width) / 2, self.stock)
+        self.drawing.items.append(Bars(accession, left, foot, bars_top - foot, module))
 
-    number_pt = fonts.size_to_fit(label.accession, font, 10 * scale, 6 * scale, room)
-    number_y = MARGIN_MM * scale * mm
-    canvas.setFont(font, number_pt)
-    canvas.drawCentredString(stock.width_mm * mm / 2, number_y + number_pt * 0.15, label.accession)
+    def _square(self, symbology: str, foot: float, top: float) -> None:
+        accession = self.label.accession
+        room = min(top - foot, self.stock.width_mm * 0.46)
+        cell = codes.cell_mm(symbology, accession, self.stock, room)
+        cells = len(codes.matrix(symbology, accession))
+        quiet = max(codes.QUIET_LEAST, codes.QUIET_CELLS[symbology]) * cell
+        side = cells * cell
+        left = _on_dot(max(quiet, self.margin), self.stock)
+        bottom = _on_dot(foot + max(quiet, (top - foot - side) / 2), self.stock)
+        self.drawing.items.append(Square(symbology, accession, left, bottom, cell, side))
+        right_of = left + side + quiet
+        lines = int((top - foot) / self.line_mm)
+        self._lines(right_of, self.stock.width_mm - self.margin, top, lines, narrow=True)
 
-    bars_bottom = number_y / mm + number_pt * 1.12 / mm
-    bars_top = y / mm - 1.2 * scale
-    module = module_mm(label.accession, stock, stock.width_mm)
-    draw_code128(
-        canvas,
-        label.accession,
-        centre_mm=stock.width_mm / 2,
-        bottom_mm=bars_bottom,
-        height_mm=bars_top - bars_bottom,
-        module=module,
-    )
+    def _lines(self, left: float, right: float, top: float, most: int, *, narrow: bool = False) -> float:
+        """Text from ``top`` down; the most telling first. Returns where it ends."""
+        y = top
+        room = (right - left) * mm
+        for number, (text, corner) in enumerate(self._texts(room, most, narrow)[:most]):
+            y -= self.line_mm if number else self.small / mm
+            kept = room
+            if corner:
+                kept -= self._corner(corner, right, y, mark=number == 0)
+            self.drawing.text(left, y, fonts.fit(text, self.font, self.small, kept), self.small)
+        return y
+
+    def _texts(self, room: float, most: int, narrow: bool) -> list[tuple[str, str]]:
+        """(line, what stands at its right end) in order; empty ones left out."""
+        label = self.label
+        mark = "" if label.priority == "routine" else priority_text(label.priority, self.t)
+        temp = TEMP_SHORT.get(label.temp_class, "")
+        kind = " ".join(part for part in (label.specimen_type, label.container) if part)
+        if narrow:  # beside the code: what shares a line on a wide label gets one of its own
+            rows = [(label.site, mark), (label.patient_ref, ""), (kind, ""), (temp, "")]
+        else:
+            rows = [(label.site, mark), ("  ".join(part for part in (label.patient_ref, kind) if part), temp)]
+        rows = [row for row in rows if any(row)]
+        left = most - len(rows)
+        if left > 0:
+            names = fonts.enumeration(label.tests)
+            rows += [
+                (part, "") for part in fonts.wrap(names, self.font, self.small, room, min(left, 3 if narrow else 2))
+            ]
+        return rows
+
+    def _corner(self, text: str, right: float, y: float, *, mark: bool) -> float:
+        """At the right edge; an urgency white on black, so that it is seen on a thermal label. Returns its width."""
+        size = self.small * 1.1 if mark else self.small
+        width = fonts.width_pt(text, self.font, size)
+        if not mark:
+            self.drawing.text(right, y, text, size, "right")
+            return width + 4
+        width += size * 0.7
+        self.drawing.items.append(Block(right - width / mm, y - size * 0.28 / mm, width / mm, size * 1.3 / mm))
+        self.drawing.text(right - width / 2 / mm, y, text, size, "middle", white=True)
+        return width + 2
 
 
-def _draw_mark(canvas: Canvas, mark: str, font: str, right: float, y: float, size: float) -> float:
-    """White on black at the right edge, so that it is seen on a thermal label. Returns its width in points."""
-    width = fonts.width_pt(mark, font, size) + size * 0.7
-    canvas.setFillGray(0)
-    canvas.rect(right - width, y - size * 0.28, width, size * 1.3, stroke=0, fill=1)
-    canvas.setFillGray(1)
-    canvas.setFont(font, size)
-    canvas.drawCentredString(right - width / 2, y, mark)
-    canvas.setFillGray(0)
-    return width
+def _on_dot(value_mm: float, stock: Stock) -> float:
+    """The nearest whole dot: a code must begin on one."""
+    return round(value_mm / stock.dot_mm) * stock.dot_mm

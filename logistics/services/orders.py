@@ -16,7 +16,7 @@ from logistics.domain import numbers
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid
 from logistics.models import Order, Specimen, SpecimenTest, Test
-from logistics.services import legs
+from logistics.services import label_ledger, legs, recollection
 from logistics.services.desk import Desk
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -84,6 +84,8 @@ def register(desk: Desk, line: OrderLine) -> Specimen:
     existing = find_same(desk.session, site, accession, desk.act.occurred_at)
     if existing is not None:
         raise Conflict("specimen_exists", field="specimen", specimen=accession, registered_on=existing.registered_on)
+    if line.accession:
+        accession = _from_label(desk, accession, site)
     order = _order(desk, line, site, accession)
     return _add_specimen(desk, line, site, accession, tests, order)
 
@@ -204,12 +206,9 @@ def _add_specimen(
 
 
 def recollect(desk: Desk, old: Specimen, accession: str | None) -> Specimen:
-    """A new tube in place of ``old``. Raises Conflict when one exists already."""
-    again = desk.session.scalars(select(Specimen).where(Specimen.recollects_id == old.id)).first()
-    if again is not None:
-        raise Conflict("recollect_exists", field="specimen", specimen=old.accession, again=again.accession)
+    """A new tube for the tests that ``old`` gives no result for. Raises Conflict when one exists already."""
     line = OrderLine(
-        tests=tuple(ordered.test_code for ordered in old.tests),
+        tests=tuple(recollection.tests_to_collect(desk.session, old)),
         priority=old.priority,
         specimen_type=old.specimen_type,
         container=old.container,
@@ -219,5 +218,12 @@ def recollect(desk: Desk, old: Specimen, accession: str | None) -> Specimen:
     site = old.collecting_site_code
     if find_same(desk.session, site, number, desk.act.occurred_at) is not None:
         raise Conflict("specimen_exists", field="accession", specimen=number, registered_on="")
+    if accession:
+        number = _from_label(desk, number, site)
     tests = known_tests(desk.session, line.tests)
     return _add_specimen(desk, line, site, number, tests, old.order, recollects=old)
+
+
+def _from_label(desk: Desk, accession: str, site: str) -> str:
+    """A number of ours that was printed ahead is used up; other systems' numbers are taken as they are."""
+    return label_ledger.take(desk.session, accession, site=site, by=desk.actor.username, now=desk.act.occurred_at)

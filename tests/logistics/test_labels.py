@@ -15,15 +15,15 @@ from PIL import Image
 
 from logistics import labels
 from logistics.errors import Invalid, Unavailable
-from logistics.labels import codes, fonts, texts, un3373
-from logistics.labels.sizes import BOX_STOCKS, CONSIGNMENT_STOCKS, SPECIMEN_STOCKS, STOCKS, stock
+from logistics.labels import codes, fonts, raster, texts, un3373
+from logistics.labels.sizes import BOX_STOCKS, CONSIGNMENT_STOCKS, SPECIMEN_STOCKS, STOCKS, SYMBOLOGIES, stock
 
 AT = datetime(2026, 3, 2, 1, 20, tzinfo=UTC)
 ACCESSIONS = ["261122000471", "LR26030200047U", "LIS2611220047", "20261122"]
 
 
-def render(pdf: bytes, folder: Path, *, dpi: int = 200) -> list[Path]:
-    """The pages of a PDF as PNG files."""
+def render(pdf: bytes, folder: Path, *, dpi: int = 203) -> list[Path]:
+    """The pages of a PDF as PNG files, at the resolution of the common label printers."""
     source = folder / "out.pdf"
     source.write_bytes(pdf)
     subprocess.run(["pdftoppm", "-r", str(dpi), "-png", str(source), str(folder / "page")], check=True)
@@ -34,6 +34,12 @@ def zbar(pages: Sequence[Path]) -> list[str]:
     """What zbarimg reads, as TYPE:text."""
     run = subprocess.run(["zbarimg", "-q", *map(str, pages)], capture_output=True, text=True, check=False)
     return run.stdout.split()
+
+
+def dmtx(page: Path) -> str:
+    """What dmtxread (libdmtx) reads of one page."""
+    command = ["dmtxread", "-N", "1", "-m", "5000", str(page)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def zxing(pages: Sequence[Path]) -> list[str]:
@@ -56,21 +62,44 @@ def tube(accession: str, **more: object) -> labels.SpecimenLabel:
     return labels.SpecimenLabel(accession=accession, **{**facts, **more})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", SPECIMEN_STOCKS)
-def test_specimen_labels_are_read_by_two_decoders(name: str, tmp_path: Path) -> None:
-    """Every accession number on every stock comes back from zbar and from zxing, as Code128."""
-    pdf = labels.specimen_labels([tube(number) for number in ACCESSIONS], stock=stock(name))
-    pages = render(pdf, tmp_path)
-    assert sorted(zbar(pages)) == sorted(f"CODE-128:{number}" for number in ACCESSIONS)
+READ_ON = [
+    (name, symbology)
+    for name in SPECIMEN_STOCKS
+    for symbology in SYMBOLOGIES
+    if symbology != "code128" or STOCKS[name].symbology == "code128"
+]
+
+
+@pytest.mark.parametrize(("name", "symbology"), READ_ON)
+def test_specimen_labels_are_read_by_independent_decoders(name: str, symbology: str, tmp_path: Path) -> None:
+    """Every accession number on every stock comes back: Code128 and QR from zbar, DataMatrix from libdmtx, all of them
+    from zxing; rendered at 203 dpi, at 300 dpi for the stocks of finer printers."""
+    on = stock(name)
+    pdf = labels.specimen_labels([tube(number) for number in ACCESSIONS], stock=on, symbology=symbology)
+    pages = render(pdf, tmp_path, dpi=300 if on.dpi == 300 else 203)
     assert sorted(zxing(pages)) == sorted(ACCESSIONS)
+    if symbology == "datamatrix":
+        assert dmtx(pages[0]) == ACCESSIONS[0] if on.medium == "roll" else dmtx(pages[0]) in ACCESSIONS
+    else:
+        kind = {"code128": "CODE-128", "qr": "QR-Code"}[symbology]
+        assert sorted(zbar(pages)) == sorted(f"{kind}:{number}" for number in ACCESSIONS)
 
 
-@pytest.mark.parametrize("name", SPECIMEN_STOCKS)
-def test_specimen_label_says_what_a_nurse_checks(name: str, tmp_path: Path) -> None:
-    """Number, site, masked name, specimen, tests and temperature stand on the label as text."""
-    text = words(labels.specimen_labels([tube("261122000471")], stock=stock(name)), tmp_path)
+@pytest.mark.parametrize("symbology", SYMBOLOGIES)
+def test_specimen_label_says_what_a_nurse_checks(symbology: str, tmp_path: Path) -> None:
+    """Number, site, masked name, specimen, tests and temperature stand on the label as text, whatever the code."""
+    pdf = labels.specimen_labels([tube("261122000471")], symbology=symbology)
+    text = words(pdf, tmp_path)
     for part in ("261122000471", "石城镇卫生院", "张*", "全血", "血常规", "2–8 °C", "STAT"):
         assert part in text
+
+
+def test_a_small_label_keeps_number_and_code(tmp_path: Path) -> None:
+    """Where there is no room for all the lines, the last ones are left out: number and code never are."""
+    text = words(labels.specimen_labels([tube("261122000471")], stock=stock("roll_25x15_300")), tmp_path)
+    assert "261122000471" in text
+    assert "张*" in text
+    assert "血常规" not in text
 
 
 def test_sheet_starts_where_the_last_one_ended(tmp_path: Path) -> None:
@@ -105,8 +134,8 @@ def test_what_no_scanner_could_read_is_refused(accession: str, code: str) -> Non
 def test_bars_are_whole_printer_dots() -> None:
     """On a 203 dpi roll a bar that is not a whole number of dots prints uneven."""
     for number in ACCESSIONS:
-        for name in ("roll_50x30", "roll_60x40"):
-            dots = codes.module_mm(number, STOCKS[name], STOCKS[name].width_mm) / 0.125
+        for name in ("roll_50x30", "roll_60x40", "roll_50x30_300"):
+            dots = codes.module_mm(number, STOCKS[name], STOCKS[name].width_mm) / STOCKS[name].dot_mm
             assert dots == pytest.approx(round(dots))
             assert dots >= 2
 
@@ -120,38 +149,63 @@ def test_box_label_is_read_and_named(name: str, tmp_path: Path) -> None:
     assert zbar(pages) == ["QR-Code:BX0047S"]
     assert zxing(pages) == ["BX0047S"]
     text = words(pdf, tmp_path)
-    for part in ("UN3373", "Biological Substance,", "Category B", "王主任", "0715-1234567", "2–8 °C"):
+    for part in ("UN3373", "BIOLOGICAL", "SUBSTANCE,", "CATEGORY B", "王主任", "0715-1234567", "2–8 °C"):
         assert part in text
 
 
-def test_un3373_mark_has_the_sizes_of_the_standard(tmp_path: Path) -> None:
-    """Measured on the rendered page at 10 dots a millimetre: side ≥ 50 mm, line ≥ 2 mm, letters ≥ 6 mm."""
+def dark(image: Image.Image, row: int, left: int = 0, right: int = 0) -> list[int]:
+    """The dark pixels of a row."""
+    return [x for x in range(left, right or image.width) if image.getpixel((x, row)) == 0]
+
+
+@pytest.mark.parametrize("printer", ["pdf", "zpl"])
+def test_un3373_mark_has_the_sizes_of_the_standard(printer: str, tmp_path: Path) -> None:
+    """P650, measured on what is printed (the PDF at 10 dots a millimetre; the bitmap of a Zebra at 8): a diamond of
+    side ≥ 50 mm, line ≥ 2 mm, UN3373 inside in letters ≥ 6 mm, black on white."""
     box = labels.BoxLabel("BX0047S", "cold_2_8", "x", "x", "x")
-    page = render(labels.box_labels([box]), tmp_path, dpi=254)[0]
-    image = Image.open(page).convert("1")
+    if printer == "pdf":
+        image, scale = Image.open(render(labels.box_labels([box]), tmp_path, dpi=254)[0]).convert("1"), 10
+    else:
+        drawing = labels.box_drawings([box], stock=STOCKS["roll_100x150"])[0]
+        image, scale = raster.bitmap(drawing, 8, fonts.find_font()), 8
     half = un3373.diagonal_mm() / 2
-    row = round((150 - (150 - 4 - 30 - 2 - half)) * 10)  # the widest row of the diamond
-    above = row - 80  # clear of the letters, inside the diamond
-    dark = [x for x in range(image.width) if image.getpixel((x, above)) == 0]
-    assert dark[-1] - dark[0] > 0
-    left = [x for x in dark if x < image.width // 2]
-    slanted = left[-1] - left[0] + 1
-    assert slanted / 2**0.5 >= 20  # ≥ 2 mm across the line
-    at_middle = [x for x in range(image.width) if image.getpixel((x, row)) == 0]
-    outer_mm = (at_middle[-1] - at_middle[0] + 1) / 10
-    assert outer_mm / 2**0.5 >= 50
+    row = round((4 + 30 + 1 + half) * scale)  # the widest row of the diamond
+    above = row - 8 * scale  # clear of the letters, inside the diamond
+    line = [x for x in dark(image, above) if x < image.width // 2]
+    assert (line[-1] - line[0] + 1) / scale / 2**0.5 >= 2
+    assert line == list(range(line[0], line[-1] + 1)), "one unbroken line"
+    at_middle = dark(image, row)
+    assert (at_middle[-1] - at_middle[0] + 1) / scale / 2**0.5 >= 50
+    column = [y for y in range(image.height) if image.getpixel((image.width // 2 + 1, y)) == 0 and abs(y - row) > 60]
+    tall = [y for y in column if abs(y - row) < half * scale + 1]
+    assert (tall[-1] - tall[0] + 1) / scale / 2**0.5 >= 50, "as high as it is wide"
     letters = [
         y
-        for y in range(row - 79, row + 79)
-        if any(image.getpixel((x, y)) == 0 for x in range(image.width // 2 - 150, image.width // 2 + 150))
+        for y in range(above + 1, row + 8 * scale)
+        if dark(image, y, image.width // 2 - 15 * scale, image.width // 2 + 15 * scale)
     ]
-    assert letters[-1] - letters[0] + 1 >= 60
+    assert (letters[-1] - letters[0] + 1) / scale >= 6
+    assert image.getcolors() is not None
+    assert {colour for _, colour in image.getcolors()} <= {0, 1, 255}
 
 
-def test_proper_name_letters_are_six_millimetres(tmp_path: Path) -> None:
-    """The capital B of 'Category B' is ≥ 6 mm high on paper."""
-    size = un3373.size_for_letters_pt(un3373.LETTER_MM)
-    assert size * 0.718 / (72 / 25.4) >= 6.0
+@pytest.mark.parametrize("name", BOX_STOCKS)
+def test_proper_name_stands_beside_the_diamond(name: str, tmp_path: Path) -> None:
+    """BIOLOGICAL SUBSTANCE, CATEGORY B in three lines of letters ≥ 6 mm, measured, within 30 mm of the diamond."""
+    box = labels.BoxLabel("BX0047S", "cold_2_8", "x", "x", "x")
+    image = Image.open(render(labels.box_labels([box], stock=stock(name)), tmp_path, dpi=254)[0]).convert("1")
+    width, height = round(stock(name).width_mm * 10), round(stock(name).height_mm * 10)
+    image = image.crop((0, 0, width, height))  # the first label of a sheet
+    foot = round((4 + 30 + 1 + un3373.diagonal_mm()) * 10)
+    middle = width // 2
+    spans, begun = [], None
+    for y in range(foot + 2, min(height, foot + 300)):
+        if dark(image, y, middle - 350, middle):  # the comma at the right reaches down
+            begun = y if begun is None else begun
+        elif begun is not None:
+            spans.append(y - begun)
+            begun = None
+    assert [span >= 60 for span in spans[:3]] == [True, True, True], spans
 
 
 def test_small_stock_for_a_box_is_refused() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from logistics.domain.custody import EventType as E
-from logistics.errors import Conflict
-from logistics.services import lookup, orders, stability
+from logistics.errors import NotFound
+from logistics.models import Specimen
+from logistics.services import label_ledger, lookup, orders, stability
 from logistics.services.desk import Desk
 from logistics.services.reasons import known_reason
 
@@ -18,10 +19,21 @@ def register(desk: Desk) -> None:
 
 def collect(desk: Desk) -> None:
     """The tube has been taken from the patient; its stability clock starts."""
-    specimen = lookup.specimen(desk)
+    specimen = _labelled(desk)
     desk.append_specimen(specimen, E.COLLECTED, site=desk.own_site())
     stability.start_clock(desk.session, specimen)
     desk.result.update(specimen=specimen.accession, state=specimen.state, use_by=_iso(specimen.use_by_at))
+
+
+def _labelled(desk: Desk) -> Specimen:
+    """The tube in the nurse's hand; when its number is unknown, what is wrong with the label."""
+    try:
+        return lookup.specimen(desk)
+    except NotFound:
+        accession = desk.act.subject.get("specimen")
+        if isinstance(accession, str):
+            label_ledger.refuse_unusable(desk.session, accession)
+        raise
 
 
 def collection_failed(desk: Desk) -> None:
@@ -34,13 +46,19 @@ def collection_failed(desk: Desk) -> None:
 
 
 def recollect(desk: Desk) -> None:
-    """A new tube for one that was rejected or lost: same order and tests, a number of its own, linked to the old."""
+    """A new tube for one that was rejected or lost: same order, a number of its own, linked to the old.
+
+    It is for the tests that the old one gives no result for: all of them, or those that were rejected alone.
+    """
     old = lookup.specimen(desk)
-    if old.state not in {"rejected", "lost", "missing", "disposed", "recalled"}:
-        raise Conflict("recollect_not_needed", field="specimen", specimen=old.accession, state=old.state)
     accession = desk.payload("accession", required=False)
     specimen = orders.recollect(desk, old, accession)
-    desk.result.update(specimen=specimen.accession, specimen_id=specimen.id, replaces=old.accession)
+    desk.result.update(
+        specimen=specimen.accession,
+        specimen_id=specimen.id,
+        replaces=old.accession,
+        tests=[ordered.test_code for ordered in specimen.tests],
+    )
 
 
 def _iso(at: object) -> str | None:

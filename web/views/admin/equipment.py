@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext
+from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -15,7 +16,7 @@ from logistics import clock
 from logistics.db import db
 from logistics.models import Box
 from logistics.queries import admin as queries
-from logistics.services import admin
+from logistics.services import admin, label_ledger
 from telemetry import devices
 from telemetry import queries as telemetry
 from telemetry.models import Device, DeviceBinding
@@ -57,6 +58,7 @@ def add_box() -> Page:
     def work(session: Session) -> Response:
         code = text("code", limit=32)
         admin.add_box(session, code, _values())
+        label_ledger.take_if_known(session, code, by=current_user.username, now=clock.now(), field="code")
         audit(session, "box_added", code)
         flash(gettext("Box %(code)s added.", code=code), "ok")
         return redirect(url_for("admin.box", code=code))

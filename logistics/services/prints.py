@@ -1,0 +1,108 @@
+"""The log of prints: every label, manifest and register that left a printer, and why again.
+
+    prints.log(session, "manifest", number, by=user.username, now=clock.now(), version=2)
+    prints.of_subject(session, number)          # newest first, for a record's page
+
+A reprint has a reason: two labels with one number in a building are how tubes are mixed up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from logistics.errors import Invalid
+from logistics.models import PrintEntry
+
+KINDS = (
+    "specimen_label", "box_label", "consignment_label", "manifest", "command_sheet", "number_label", "register",
+)  # fmt: skip
+OUTPUTS = ("pdf", "zpl", "zpl_graphic", "xlsx")
+REASONS = ("damaged", "misprinted", "jammed", "lost", "fell_off", "second_copy", "other")
+"""Why something is printed again. Words: web/label_words.py."""
+MAX_COPIES = 20
+
+
+def log(
+    session: Session,
+    kind: str,
+    subject: str,
+    *,
+    by: str,
+    now: datetime,
+    copies: int = 1,
+    version: int | None = None,
+    reason: str = "",
+    output: str = "pdf",
+    site: str | None = None,
+) -> None:
+    """Remember one print. ``subject``: the number on what was printed, or what a register covers."""
+    log_all(
+        session,
+        kind,
+        [subject],
+        by=by,
+        now=now,
+        copies=copies,
+        version=version,
+        reason=reason,
+        output=output,
+        site=site,
+    )
+
+
+def log_all(
+    session: Session,
+    kind: str,
+    subjects: Iterable[str],
+    *,
+    by: str,
+    now: datetime,
+    copies: int = 1,
+    version: int | None = None,
+    reason: str = "",
+    output: str = "pdf",
+    site: str | None = None,
+) -> None:
+    """Remember one print of each subject, with one statement however many there are."""
+    rows = [
+        {
+            "at": now, "username": by, "kind": kind, "subject": subject, "copies": copies, "version": version,
+            "reason": reason, "output": output, "site_code": site,
+        }
+        for subject in subjects
+    ]  # fmt: skip
+    if rows:
+        session.execute(insert(PrintEntry), rows)
+
+
+def of_subject(session: Session, subject: str, *, kinds: Sequence[str] = KINDS) -> list[PrintEntry]:
+    """Every print of a thing by the number on it, newest first."""
+    query = select(PrintEntry).where(PrintEntry.subject == subject, PrintEntry.kind.in_(kinds))
+    return list(session.scalars(query.order_by(PrintEntry.at.desc(), PrintEntry.id.desc())))
+
+
+def printed_before(session: Session, kind: str, subject: str) -> bool:
+    query = select(func.count(PrintEntry.id)).where(PrintEntry.kind == kind, PrintEntry.subject == subject)
+    return bool(session.scalar(query))
+
+
+def checked_reason(reason: str, *, again: bool) -> str:
+    """The reason of a reprint; empty at a first print. Raises Invalid('reprint_reason_missing')."""
+    if not again:
+        return ""
+    if reason not in REASONS:
+        raise Invalid("reprint_reason_missing", field="reason")
+    return reason
+
+
+def checked_copies(text: str) -> int:
+    """1 … MAX_COPIES from a form; empty is 1. Raises Invalid('label_copies')."""
+    if not text:
+        return 1
+    if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= MAX_COPIES):
+        raise Invalid("label_copies", field="copies", most=MAX_COPIES)
+    return int(text)
