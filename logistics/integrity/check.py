@@ -95,13 +95,14 @@ def _digests(session: Session, report: Report, anchor: str | None, folder: Path 
     trusted = trust(known, anchor)
     report.anchor = trusted.anchor
     report.findings += trusted.findings
-    rows = session.scalars(select(CustodyDigest).order_by(CustodyDigest.number, CustodyDigest.day)).all()
-    facts = [DigestFacts(row.day, row.text, row.signature, row.key_fingerprint) for row in rows]
+    columns = (CustodyDigest.day, CustodyDigest.text, CustodyDigest.signature, CustodyDigest.key_fingerprint)
+    rows = session.execute(select(*columns).order_by(CustodyDigest.number, CustodyDigest.day))
+    facts = [DigestFacts(*row) for row in rows]
     digests, findings = check_digests(facts, trusted, from_first=True)
     report.findings += findings
-    report.digests = len(rows)
+    report.digests = len(facts)
     report.signed_until = max((one.until for one in digests), default=None)
-    report.findings += _missing_days(session, [row.day for row in rows], now)
+    report.findings += _missing_days(session, [one.day for one in facts], now)
     if folder is not None:
         report.findings += check_records.witnesses(folder, facts)
     return digests

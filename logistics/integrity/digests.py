@@ -104,7 +104,8 @@ def leaf_hashes(session: Session, day: str) -> dict[str, bytes]:
 def act_hashes(session: Session, since: datetime, until: datetime) -> dict[str, bytes]:
     """act id → leaf hash of the acts that arrived in a time, in the order of the tree (by id)."""
     query = select(Act.id, Act.body_sha256).where(Act.recorded_at >= since, Act.recorded_at < until)
-    return {act_id: act_leaf(act_id, body) for act_id, body in sorted((str(one), str(body)) for one, body in session.execute(query))}
+    rows = sorted((str(act_id), str(body)) for act_id, body in session.execute(query))
+    return {act_id: act_leaf(act_id, body) for act_id, body in rows}
 
 
 def act_leaf(act_id: str, body_sha256: str) -> bytes:

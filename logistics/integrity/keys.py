@@ -129,7 +129,8 @@ def create(path: Path) -> Signer:
 
 def public_keys(session: Session) -> Sequence[SigningKey]:
     """All keys of the installation, each after the one it follows."""
-    rows = session.scalars(select(SigningKey).order_by(SigningKey.since, SigningKey.fingerprint)).all()
+    query = select(SigningKey).order_by(SigningKey.since, SigningKey.fingerprint)
+    rows = session.scalars(query.execution_options(populate_existing=True)).all()
     after: Mapping[str | None, SigningKey] = {row.previous: row for row in rows}
     ordered, row = [], after.get(None)
     while row is not None and row not in ordered:
@@ -169,7 +170,6 @@ def _register(session: Session, signer: Signer, previous: str | None, old: Signe
         "endorsement": f"{old.sign(words) if old else '-'} {signer.sign(words)}",
     }
     insert_ignoring(session, SigningKey.__table__, row)
-    session.expire_all()
 
 
 def next_path(path: Path) -> Path:
