@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from logistics.domain import access
 from logistics.domain.access import Scope
 from logistics.domain.seals import tail_check
-from logistics.models import Consignment, Courier, Handover, Pickup, Plan, Reason, Site, Specimen, Stop, User
+from logistics.models import Box, Consignment, Courier, Handover, Item, Pickup, Plan, Reason, Site, Specimen, Stop, User
+from logistics.services.items import RETURN, SEND_OUT
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
 from logistics.services.planning_problem import ROADS
@@ -44,7 +45,7 @@ def today(session: Session, user: User, scope: Scope, *, now: datetime) -> dict[
     day = local_day(now).isoformat()
     courier = session.get(Courier, user.username)
     stops = stops_of(session, user.username, day)
-    consignments = _consignments(session, user.username, scope)
+    consignments = _consignments(session, user.username, scope, {stop.site_code for stop in stops})
     sites = _sites(session, courier, stops, consignments)
     pickups = _pickups(session, stops)
     return {
@@ -82,14 +83,20 @@ def stops_of(session: Session, username: str, day: str) -> list[Stop]:
     return list(session.scalars(query))
 
 
-def _consignments(session: Session, username: str, scope: Scope) -> list[Consignment]:
-    """What he carries, and what stands sealed at a site of his scope."""
+def _consignments(session: Session, username: str, scope: Scope, stops: set[str]) -> list[Consignment]:
+    """What he carries, and what stands sealed at a site of his scope. Of the loads that go down, those for places
+    where he stops today; without a plan all of them."""
     carried = (Consignment.holder == username) & Consignment.state.in_(CARRIED)
     waiting = Consignment.state == "sealed"
     if not scope.everything:
         waiting &= Consignment.origin_code.in_(sorted(scope.sites))
     query = select(Consignment).where(or_(carried, waiting)).order_by(Consignment.sealed_at, Consignment.number)
-    return list(session.scalars(query))
+    found = session.scalars(query.where(Consignment.kind != SEND_OUT))
+    return [
+        one
+        for one in found
+        if one.kind != RETURN or one.holder == username or not stops or one.destination_code in stops
+    ]
 
 
 def _sites(
@@ -167,7 +174,28 @@ def _loads(session: Session, consignments: list[Consignment]) -> list[dict[str, 
                 "on_hold": tube.on_hold,
             }
         )
-    return [_load(consignment, tubes.get(consignment.number, [])) for consignment in consignments]
+    _add_items(session, numbers, tubes)
+    bags = set(session.scalars(select(Box.code).where(Box.kind == "bag")))
+    return [
+        _load(consignment, tubes.get(consignment.number, [])) | _down(consignment, bags) for consignment in consignments
+    ]
+
+
+def _add_items(session: Session, numbers: list[str], inside: dict[str, list[dict[str, Any]]]) -> None:
+    """Load items are scanned and counted as tubes are; a township's label tells no more than the item's kind."""
+    query = select(Item).where(Item.consignment_number.in_(numbers)).order_by(Item.number)
+    for item in session.scalars(query):
+        inside.setdefault(item.consignment_number or "", []).append(
+            {"accession": item.number, "type": item.kind, "priority": "routine", "use_by_at": None,
+             "on_hold": item.on_hold}
+        )  # fmt: skip
+
+
+def _down(consignment: Consignment, bags: set[str]) -> dict[str, Any]:
+    """What is said besides of a load that goes down with the round."""
+    if consignment.kind != RETURN:
+        return {}
+    return {"kind": RETURN, "bag": consignment.box_code in bags}
 
 
 def _load(consignment: Consignment, tubes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def incoming(session: Session, scope: Scope, *, now: datetime) -> list[Consignme
     """
     query = select(Consignment).options(joinedload(Consignment.origin), joinedload(Consignment.destination))
     query = query.where(or_(Consignment.state.in_(COMING), Consignment.closed_at >= day_start(now)))
-    query = query.where(Consignment.state.not_in((C.OPEN, C.CANCELLED)))
+    query = query.where(Consignment.state.not_in((C.OPEN, C.CANCELLED)), Consignment.kind == "specimens")
     if not scope.everything:
         query = query.where(Consignment.destination_code == (scope.home or ""))
     rank = {C.DELIVERED: 0, C.ARRIVED: 1, C.IN_TRANSIT: 2, C.SEALED: 3, C.CLOSED: 4}

@@ -193,7 +193,7 @@ def loads(session: Session, scope: Scope, *, now: datetime) -> list[Load]:
     query = (
         select(Consignment)
         .where(or_(Consignment.state.in_(("open", "sealed")), Consignment.departed_at >= day_start(now)))
-        .where(Consignment.state != "cancelled")
+        .where(Consignment.state != "cancelled", Consignment.kind != "return")
         .options(joinedload(Consignment.origin), joinedload(Consignment.destination))
     )
     if not scope.everything:
@@ -228,13 +228,13 @@ def packable(session: Session, site_code: str) -> list[Specimen]:
 
 def boxes_here(session: Session, site_code: str) -> list[Box]:
     """Boxes that may be packed at the site: empty ones that stand here, and those begun here."""
-    begun = select(Consignment.number).where(Consignment.origin_code == site_code)
+    begun = select(Consignment.number).where(Consignment.origin_code == site_code, Consignment.kind != "return")
     here = or_(
         Box.location_code == site_code,
         and_(Box.location_code.is_(None), Box.holder.is_(None), Box.home_code == site_code),
     )
     usable = or_(Box.consignment_number.is_(None), Box.consignment_number.in_(begun))
-    query = select(Box).where(Box.active, here, usable)
+    query = select(Box).where(Box.active, Box.kind == "box", here, usable)
     return list(session.scalars(query.order_by(Box.consignment_number.is_(None), Box.code)))
 
 

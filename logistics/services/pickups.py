@@ -29,7 +29,9 @@ def at_minute(day: str, minute: int) -> datetime:
 def waiting(session: Session, site_code: str) -> list[Consignment]:
     """Sealed boxes that stand at the site, those on their way through it included."""
     query = select(Consignment).where(
-        Consignment.location_code == site_code, Consignment.state.in_(("sealed", "waiting"))
+        Consignment.location_code == site_code,
+        Consignment.state.in_(("sealed", "waiting")),
+        Consignment.kind == "specimens",  # what goes down rides on the round; what is sent out is fetched
     )
     return list(session.scalars(query.order_by(Consignment.sealed_at)))
 

@@ -306,7 +306,8 @@ class _Builder:
                     due_s=self.clock.s(due),
                     pickup_service_s=0,
                     delivery_service_s=HANDOVER_S,
-                    priority=Priority.STAT,
+                    # a bag for a township on the round is no reason to leave a tube behind
+                    priority=Priority.ROUTINE if consignment.kind == "return" else Priority.STAT,
                     skills=frozenset({_aboard_skill(courier.username)}),
                 )
             )
