@@ -33,6 +33,7 @@ class Item(Base):
     destination_code: Mapped[str] = mapped_column(ForeignKey("site.code"))
     lot: Mapped[str] = mapped_column(default="")
     expires_on: Mapped[str | None]  # local date YYYY-MM-DD, the last day of use
+    label_ref: Mapped[str] = mapped_column(default="")  # beside the number on a specimen's label: a masked reference
     registered_by: Mapped[str]
     labels_printed: Mapped[int] = mapped_column(default=0)
 

@@ -44,6 +44,7 @@ class ItemLabelFacts:
     destination: str
     lot: str
     expires_on: str | None
+    label_ref: str = ""
 
 
 def facts(desk: Desk) -> ItemLabelFacts:
@@ -65,6 +66,7 @@ def facts(desk: Desk) -> ItemLabelFacts:
         destination=network.site(desk.session, desk.payload("destination"), field="destination").code,
         lot=desk.payload("lot", required=False, default="")[:MAX_TEXT],
         expires_on=_day(desk.payload("expires_on", required=False)),
+        label_ref=desk.payload("label_ref", required=False, default="")[:MAX_TEXT],
     )
 
 
@@ -92,6 +94,7 @@ def register(desk: Desk, wanted: ItemLabelFacts) -> Item:
         destination_code=wanted.destination,
         lot=wanted.lot,
         expires_on=wanted.expires_on,
+        label_ref=wanted.label_ref,
         registered_by=desk.actor.username,
         state="new",
         state_since=desk.act.occurred_at,
@@ -108,6 +111,7 @@ def register(desk: Desk, wanted: ItemLabelFacts) -> Item:
         "destination": item.destination_code,
         "lot": item.lot,
         "expires_on": item.expires_on,
+        "label_ref": item.label_ref,
     }
     desk.append_item(item, E.REGISTERED, payload, site=site)
     return item

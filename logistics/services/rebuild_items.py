@@ -117,5 +117,5 @@ def apply(session: Session) -> None:
     counts = dict(
         session.execute(select(ItemLine.consignment_number, func.count()).group_by(ItemLine.consignment_number)).all()
     )
-    for consignment in session.scalars(select(Consignment).where(Consignment.kind == "return")):
-        consignment.item_count = counts.get(consignment.number, 0)
+    for load in session.scalars(select(Consignment).where(Consignment.kind == "return")):
+        load.item_count = counts.get(load.number, 0)

@@ -99,6 +99,7 @@ def upgrade():
         sa.Column('destination_code', sa.String(), nullable=False),
         sa.Column('lot', sa.String(), nullable=False),
         sa.Column('expires_on', sa.String(), nullable=True),
+        sa.Column('label_ref', sa.String(), nullable=False),
         sa.Column('registered_by', sa.String(), nullable=False),
         sa.Column('labels_printed', sa.Integer(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
@@ -363,7 +364,7 @@ def _search_indexes():
     for name, table, where, *columns in (
         ('ix_specimen_elsewhere', 'specimen',
          'location_code <> collecting_site_code AND location_code <> destination_code',
-         'location_code', 'state', 'registered_at'),
+         'location_code', 'registered_at', 'id'),
         ('ix_specimen_on_hold', 'specimen', 'on_hold', 'registered_at', 'id'),
         ('ix_specimen_holder', 'specimen', 'holder IS NOT NULL', 'holder', 'registered_at'),
         ('ix_specimen_pressing', 'specimen', "priority <> 'routine'", 'priority', 'registered_at'),
