@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,8 @@ from logistics import clock, planning_job
 from logistics.clock import wall_now
 from logistics.db import transaction
 from logistics.errors import LabrelayError
-from logistics.services import delivery, escalation, jobs, overdue, planning, positions
+from logistics.integrity import edge as integrity
+from logistics.services import delivery, escalation, half_signed, jobs, overdue, planning, positions
 from logistics.services.jobs import Claim
 
 log = logging.getLogger(__name__)
@@ -105,7 +107,25 @@ def _plan(claim: Claim, pulse: Pulse, app: Flask) -> None:
     )
 
 
-WORK: dict[str, Callable[[Claim, Pulse, Flask], None]] = {planning.JOB_KIND: _plan}
+def _verify(claim: Claim, pulse: Pulse, app: Flask) -> None:
+    """Verify the whole record; the page follows the progress and shows what was found."""
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if pulse.should_stop():
+            raise LeaseLost
+        pulse.tell({"stage": stage, "done": done, "all": total})
+
+    begun = time.monotonic()
+    found = integrity.as_json(integrity.verify(app.extensions["labrelay.settings"].signing_key_file, tell=tell))
+    seconds = time.monotonic() - begun
+    with transaction() as session:
+        by = str(claim.args.get("by", ""))
+        kept = integrity.keep(session, found, by=by, at=clock.now(), seconds=seconds)
+        if not jobs.finish(session, claim, result=kept, now=wall_now()):
+            raise LeaseLost
+
+
+WORK: dict[str, Callable[[Claim, Pulse, Flask], None]] = {planning.JOB_KIND: _plan, integrity.JOB_KIND: _verify}
 
 
 def _failed(claim: Claim, code: str, params: dict[str, object]) -> None:
@@ -140,6 +160,8 @@ def sweep() -> None:
     with transaction() as session:
         overdue.sweep(session, now=clock.now())
     with transaction() as session:
+        half_signed.sweep(session, now=clock.now())
+    with transaction() as session:
         escalation.sweep(session, now=clock.now())
 
 
@@ -150,6 +172,17 @@ def deliver_outbox() -> None:
     delivery.deliver_due(
         extensions["labrelay.render_alert"], allowed_hosts=extensions["labrelay.settings"].alert_allowed_hosts
     )
+
+
+@shared_task(name="logistics.tasks.sign_digests")  # type: ignore[untyped-decorator,unused-ignore]
+def sign_digests() -> None:
+    """Sign the days that are over and have no digest yet."""
+    key_file = current_app.extensions["labrelay.settings"].signing_key_file
+    try:
+        for day in integrity.sign_due(key_file):
+            log.info("custody log of %s signed", day)
+    except LabrelayError as error:
+        log.error("the custody log of yesterday could not be signed: %s", error)
 
 
 @shared_task(name="logistics.tasks.forget")  # type: ignore[untyped-decorator,unused-ignore]

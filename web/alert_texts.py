@@ -30,6 +30,8 @@ TITLES: dict[str, Any] = {
     "late": _l("Courier late for %(site)s"),
     "urgent_call": _l("Urgent call from %(origin)s"),
     "seal_broken": _l("Seal of %(consignment)s broken"),
+    "handover": _l("Handover of %(consignment)s not signed alike by both"),
+    "elsewhere": _l("Box %(box)s left elsewhere"),
     "battery": _l("Battery low in logger %(device)s"),
     "review": _l("A conflict waits for review"),
 }
@@ -46,6 +48,15 @@ RULES: dict[str, Any] = {
     "above_37_at_once": _l("above 37 °C at once"),
     "above_minus_15_for_15": _l("above −15 °C for 15 minutes"),
 }
+
+DIFFERS: dict[str, Any] = {
+    "count": _l("the number of tubes"),
+    "taker": _l("who took it"),
+    "giver": _l("who gave it"),
+    "meaning": _l("what the handover means"),
+    "consignment": _l("which consignment"),
+}
+"""In what the two halves of a handover may differ."""
 
 NOTES: dict[str, Any] = {
     "raised": lazy_gettext("Raised"),
@@ -213,7 +224,41 @@ def _late(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
 
 
 def _seal_broken(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    if facts.get("seal_seen"):
+        return [gettext("Box %(box)s bears another seal than the one on record: %(seal)s.", box=facts["box"],
+                        seal=facts["seal_seen"])]  # fmt: skip
     return [gettext("The seal of box %(box)s was not whole when it was handed over.", box=facts["box"])]
+
+
+def _handover(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    """Both have signed something else, or one of them has not signed yet."""
+    people = {"giver": facts.get("giver") or "–", "taker": facts.get("taker") or "–"}
+    if facts.get("what") == "giver":
+        return [gettext("%(taker)s has taken over from %(giver)s, who has not signed on his own device yet.", **people)]
+    if facts.get("what") == "taker":
+        return [gettext("%(giver)s has signed that it was handed over; nobody has signed for taking it.", **people)]
+    named = [str(DIFFERS[one]) for one in str(facts.get("differs", "")).split(",") if one in DIFFERS]
+    lines = [
+        gettext(
+            "%(giver)s and %(taker)s have signed different things: %(what)s.",
+            what=gettext(", ").join(named) or "–",
+            **people,
+        )
+    ]
+    if "count" in str(facts.get("differs", "")).split(",") and facts.get("given") is not None:
+        lines.append(gettext("Given: %(given)s, taken: %(taken)s.", given=facts["given"], taken=facts.get("counted")))
+    return lines
+
+
+def _elsewhere(facts: dict[str, Any], names: dict[str, str]) -> list[str]:
+    return [
+        gettext(
+            "%(consignment)s stands sealed at %(site)s. It is for %(destination)s and has to be fetched from there.",
+            consignment=facts["consignment"],
+            site=facts["site"],
+            destination=names.get(str(facts.get("destination", "")), "–"),
+        )
+    ]
 
 
 def _battery(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
@@ -241,6 +286,8 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], dict[str, str]], list[str]]] = {
     "late": _late,
     "urgent_call": _urgent_call,
     "seal_broken": _seal_broken,
+    "handover": _handover,
+    "elsewhere": _elsewhere,
     "battery": _battery,
     "review": _review,
 }

@@ -13,6 +13,7 @@ ACTIONS: dict[str, Any] = {
     "password_changed": _l("changed the own password"),
     "pin_changed": _l("changed the own PIN"),
     "pin_wrong": _l("typed a wrong PIN"),
+    "seal_tail_wrong": _l("typed a wrong end of a seal"),
     "token_made": _l("made a key"),
     "token_revoked": _l("revoked a key"),
     "orders_received": _l("sent orders by API"),

@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from logistics.domain.custody import Event
 from logistics.domain.custody import EventType as E
 from logistics.domain.transitions import UNDER_WAY, State
-from logistics.models import Reason
+from logistics.models import Handover, Reason
 from logistics.queries import journey as queries
 from logistics.queries.journey import Gap, Journey
 from logistics.services.assessment import TubeAssessment
 from telemetry.queries import Latest
+from web.alert_texts import DIFFERS
 from web.rendering import local, locale, localtime
 
 S = State
@@ -51,10 +52,15 @@ class Sentence:
     icon: str
 
 
-def sentence(found: Journey, judged: TubeAssessment, latest: Latest | None, *, now: datetime) -> Sentence:
+def sentence(
+    session: Session, found: Journey, judged: TubeAssessment, latest: Latest | None, *, now: datetime
+) -> Sentence:
     """'With courier Li in BX-…, 5.2 °C, due at the laboratory 15:20, within limits.'"""
     one = found.specimen
     parts = [_where(found, now)]
+    refused = _refused(found)
+    if refused:
+        parts.append(gettext("refused at the handover: %(reason)s", reason=_reason_name(session, refused)))
     running = one.state in UNDER_WAY | {S.COLLECTED, S.PACKED, S.SEALED, S.DELIVERED, S.RECEIVED}
     if found.reason is not None and one.state in {S.REJECTED, S.ACCEPTED_CONCESSION}:
         parts.append(gettext("because: %(reason)s", reason=found.reason.name(locale())))
@@ -113,6 +119,7 @@ def _where(found: Journey, now: datetime) -> str:
         S.PACKED: _l("At %(site)s in %(box)s, not sealed yet"),
         S.SEALED: _l("At %(site)s in %(box)s, sealed, waiting to be fetched"),
         S.IN_TRANSIT: _l("With courier %(person)s in %(box)s"),
+        S.WAITING: _l("At %(site)s in %(box)s, sealed, waiting to be taken on"),
         S.ARRIVED: _l("At %(site)s in %(box)s, not handed over yet"),
         S.DELIVERED: _l("Handed to %(site)s at %(time)s in %(box)s, waiting to be checked"),
         S.RECEIVED: _l("Received at %(site)s at %(time)s, waiting for a decision"),
@@ -146,9 +153,12 @@ def details(session: Session, found: Journey, event: Event) -> list[str]:
     """What the payload of an event says, in words."""
     facts = event.payload
     lines: list[str] = []
-    if event.type is E.HANDED_OVER:
+    if event.type in {E.HANDED_OVER, E.HANDED_IN}:
         giver = _signer(found, facts, "giver") or gettext("by the seal")
         lines.append(f"{giver} → {_signer(found, facts, 'taker')} ({_method(str(facts.get('method', '')))})")
+        lines += handover_words(session.get(Handover, (str(facts.get("handover")), str(facts.get("consignment")))))
+    if event.type is E.UNPACKED and facts.get("refused"):
+        lines.append(gettext("Refused at the handover"))
     if facts.get("box"):
         lines.append(gettext("Box %(box)s", box=facts["box"]))
     if facts.get("consignment"):
@@ -177,6 +187,44 @@ def _receipt_details(event: Event) -> list[str]:
     if event.type is E.FOUND and facts.get("late"):
         lines.append(gettext("After the receipt had been closed"))
     return lines
+
+
+def handover_words(one: Handover | None) -> list[str]:
+    """'8 of 9 handed over, 1 refused', and who signed when, where it was not at one screen."""
+    if one is None:
+        return []
+    lines = []
+    if one.refused_count:
+        total = one.tube_count + one.refused_count
+        lines.append(gettext("%(n)s of %(m)s handed over, refused: %(refused)s", n=one.tube_count, m=total,
+                             refused=one.refused_count))  # fmt: skip
+    if one.method != "app":
+        return lines
+    lines.append(gettext("Taker signed %(time)s", time=localtime(one.taker_signed_at, "%m-%d %H:%M")))
+    if one.state == "signed":
+        lines.append(gettext("Giver signed %(time)s", time=localtime(one.giver_signed_at, "%m-%d %H:%M")))
+    elif one.state == "differs":
+        lines.append(gettext("The giver has signed something else: %(what)s", what=differs_words(one.differs)))
+    else:
+        lines.append(gettext("Signature of the giver outstanding"))
+    return lines
+
+
+def differs_words(fields: str) -> str:
+    """In what two halves of a handover differ, in words."""
+    return gettext(", ").join(str(DIFFERS[one]) for one in fields.split(",") if one in DIFFERS)
+
+
+def _refused(found: Journey) -> str:
+    """The reason for which a courier left the tube behind last, while it still lies there."""
+    last = found.events[-1] if found.events else None
+    left = last is not None and last.type is E.UNPACKED and last.payload.get("refused")
+    return str(last.payload.get("reason", "")) if last is not None and left else ""
+
+
+def _reason_name(session: Session, code: str) -> str:
+    reason = session.get(Reason, code)
+    return reason.name(locale()) if reason else code
 
 
 def _signer(found: Journey, facts: Mapping[str, Any], side: str) -> str:

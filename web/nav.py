@@ -33,6 +33,7 @@ ITEMS = (
     Item("manager.inbox", _l("Alerts"), "bell", ("manager", "administrator")),
     Item("manager.excursions", _l("Excursions"), "thermometer", ("manager", "auditor")),
     Item("review.listing", _l("For review"), "swap", ("manager", "auditor")),
+    Item("handovers.listing", _l("Half signed"), "signature", ("dispatcher", "manager", "auditor")),
     Item("manager.dashboard", _l("Indicators"), "chart", ("manager", "auditor", "administrator")),
     Item(
         "search.specimens",

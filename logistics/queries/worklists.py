@@ -10,11 +10,15 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from logistics.domain.access import Scope
+from logistics.domain.custody import EventType as E
+from logistics.domain.custody import read_text, specimen_stream
 from logistics.domain.transitions import State as S
 from logistics.errors import Conflict, NotFound
 from logistics.models import (
     Box,
     Consignment,
+    ConsignmentLine,
+    CustodyEvent,
     Handover,
     Nonconformity,
     Order,
@@ -178,6 +182,22 @@ def findings(session: Session, ids: Iterable[int]) -> dict[int, Nonconformity]:
     """What was found wrong with each of these tubes last."""
     query = select(Nonconformity).where(Nonconformity.specimen_id.in_(list(ids))).order_by(Nonconformity.id)
     return {one.specimen_id: one for one in session.scalars(query) if one.specimen_id is not None}
+
+
+def refusals(session: Session, tubes: Iterable[Specimen]) -> dict[int, str]:
+    """The coded reason for which a courier left each of these tubes behind, while it still lies there unpacked."""
+    ids = [tube.id for tube in tubes if tube.state in (S.COLLECTED, S.RECEIVED) and tube.box_code is None]
+    left = select(ConsignmentLine.specimen_id).where(
+        ConsignmentLine.specimen_id.in_(ids), ConsignmentLine.outcome == "refused"
+    )
+    streams = {specimen_stream(one): one for one in session.scalars(left)}
+    query = (
+        select(CustodyEvent.stream, CustodyEvent.body)
+        .where(CustodyEvent.stream.in_(sorted(streams)), CustodyEvent.type == E.UNPACKED)
+        .order_by(CustodyEvent.seq)
+    )
+    last = {stream: read_text(body).payload for stream, body in session.execute(query)}
+    return {streams[stream]: str(facts["reason"]) for stream, facts in last.items() if facts.get("refused")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from logistics.models import (
     Box,
     Channel,
     ConsignmentLine,
+    HandoverHalf,
     Pickup,
     Plan,
     Specimen,
@@ -293,7 +294,13 @@ ROWS: dict[tuple[str, str], Row] = {
         sent=lambda w: {"query_string": {"code": w.accession}, "follow_redirects": True}),
     ("POST", "journey.patient"): Row(COLLECTOR | LABORATORY, HIDDEN, lambda w: {"specimen_id": w.specimen}),
     ("GET", "search.specimens"): Row(SEARCHERS, Listed(lambda w: w.accession), sent=_week),
-    ("GET", "search.export"): Row(SEARCHERS, Listed(lambda w: w.accession), sent=_week),
+    ("GET", "search.specimens_export"): Row(SEARCHERS, Listed(lambda w: w.accession), sent=_week),
+    ("GET", "search.consignments"): Row(SEARCHERS, Listed(lambda w: w.consignment), sent=_week),
+    ("GET", "search.consignments_export"): Row(SEARCHERS, Listed(lambda w: w.consignment), sent=_week),
+    # saved filters: one's own, and those of one's site
+    ("POST", "filters.save"): Row(ANY, OWN, sent=lambda w: {"data": {"page": "search.specimens", "query": "q=1"}}),
+    ("POST", "filters.choose"): Row(ANY, HIDDEN, lambda w: {"filter_id": w.extra["filter"]}),
+    ("POST", "filters.forget"): Row(ANY, HIDDEN, lambda w: {"filter_id": w.extra["filter"]}),
     # the laboratory manager
     ("GET", "manager.inbox"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
     ("GET", "manager.inbox_rows"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
@@ -306,6 +313,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "review.listing"): Row(frozenset({"manager", "auditor"}), Listed(lambda w: str(w.extra["late"]))),
     ("POST", "review.decide"): Row(
         frozenset({"manager"}), HIDDEN, lambda w: {"act_id": w.extra["late"]}, lambda w: {"data": {"how": "void", "word": "seen"}}),
+    ("GET", "handovers.listing"): Row(
+        frozenset({"manager", "dispatcher", "auditor"}), Listed(lambda w: w.extra["carried"])),
+    ("POST", "handovers_api.draw"): Row(COLLECTOR | COURIER | RECEIVER, OWN, sent=_json(lambda w: {"count": 1})),
     ("POST", "manager.sign"): Row(
         frozenset({"manager"}), HIDDEN, lambda w: {"excursion_id": w.extra["excursion"]},
         _json(lambda w: {"comment": "seen", "tubes": []})),
@@ -396,7 +406,16 @@ def _county(
             done(session, receiver, act("hand_over", {"consignment": number}, signed, site=lab, at=later))
     waiting = f"{head}220099"
     done(session, nurse, act("register", {"specimen": waiting}, {"tests": ["CBC"], "patient_ref": "李*"}))
+    session.add(_half_signed(nurse, numbers[1]))
     return numbers[0], numbers[1], waiting
+
+
+def _half_signed(nurse: str, number: str) -> HandoverHalf:
+    """A giver's half, an hour old, to which no taker's half has come."""
+    return HandoverHalf(
+        act_id=str(uuid.uuid4()), consignment_number=number, handover_id=str(uuid.uuid4()), username=nurse, name=nurse,
+        site_code=None, tube_count=1, signed_at=START - timedelta(hours=1), recorded_at=START,
+    )  # fmt: skip
 
 
 def _offices(session: Session, lab: str, town: str) -> tuple[int, int, int, int, int]:

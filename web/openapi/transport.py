@@ -13,6 +13,19 @@ _FIX = obj(
 _EXAMPLE = {"positions": [{"at": "2026-03-02T09:40:00+08:00", "lat": 29.73, "lon": 113.89, "accuracy_m": 8}]}
 
 PATHS = {
+    "/api/v1/handover-offers": {
+        "post": Operation(
+            "drawHandoverOffers",
+            "courier",
+            _l("Draw handover ids for the giver’s own device"),
+            _l(
+                "Shown to the taker as a QR code, who sends one with hand_over (method app); the giver signs the same"
+                " id with sign_handover. Drawn ahead, so that they are there without a signal."
+            ),
+            body=media(obj({"count": number()}, optional=("count",)), {"count": 10}),
+            answer=media(obj({"offers": array(text(format="uuid"))})),
+        )
+    },
     "/api/v1/courier/today": {
         "get": Operation(
             "courierToday",

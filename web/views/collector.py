@@ -51,6 +51,8 @@ def worklist() -> str:
         "collector/worklist.html",
         rows=rows,
         again=again,
+        refused=worklists.refusals(session, rows),
+        reason_names=reason_names(session),
         counts=worklists.counts(session, scope(), now=now),
         groups=worklists.GROUPS,
         group_of={state: name for name, states in worklists.GROUPS.items() for state in states},

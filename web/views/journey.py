@@ -49,7 +49,7 @@ def specimen(specimen_id: int) -> str:
         found=found,
         judged=judged,
         rows=timeline(session, found),
-        sentence=journey_words.sentence(found, judged, latest, now=now),
+        sentence=journey_words.sentence(session, found, judged, latest, now=now),
         picture=picture(session, found, now=now),
         may_see_patient=current_user.role in PATIENT_READERS and bool(one.patient_ref),
         now=now,
@@ -88,7 +88,7 @@ def journey_json(specimen_id: int) -> Response:
     found = queries.journey(session, one, role=current_user.role, now=now)
     judged = charts.judged(session, [one], now=now)[0]
     latest = telemetry.latest(session, [one.box_code], now=now).get(one.box_code) if one.box_code else None
-    said = journey_words.sentence(found, judged, latest, now=now)
+    said = journey_words.sentence(session, found, judged, latest, now=now)
     return jsonify(
         {
             "specimen": specimen_json(one),

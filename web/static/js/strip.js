@@ -13,7 +13,7 @@ let spoken = false; // before the words of the language are there the server's o
 export const actName = (type) => ({
   register: _("Registered"), collect: _("Collected"), collection_failed: _("Collection failed"), recollect: _("Collected again"),
   pack: _("Packed"), unpack: _("Taken out"), seal: _("Sealed"), unseal: _("Seal opened"), cancel_consignment: _("Consignment cancelled"),
-  ready: _("Ready for pickup"), urgent_call: _("Urgent call"), hand_over: _("Handover"), arrive: _("Arrived"), depart: _("Departed"),
+  ready: _("Ready for pickup"), urgent_call: _("Urgent call"), hand_over: _("Handover"), sign_handover: _("Giver signed"), seal_broken: _("Seal broken"), reseal: _("New seal"), arrive: _("Arrived"), depart: _("Departed"),
   receive: _("Received"), receive_unexpected: _("Received, unexpected"), declare_missing: _("Declared missing"), found: _("Found"),
   receive_all: _("Received together"), deviation: _("Deviation of the box"), settle: _("Finding settled"), reject_tests: _("Tests rejected"), decide_all: _("Decision for the box"),
   close_receipt: _("Receipt closed"), accept: _("Accepted"), reject: _("Rejected"), hold: _("Put on hold"), release: _("Released"),
