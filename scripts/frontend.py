@@ -28,6 +28,8 @@ FILES = {
     "zxing-wasm/LICENSE": "zxing/LICENSE",
     "idb/build/index.js": "idb/index.js",
     "idb/LICENSE": "idb/LICENSE",
+    "lean-qr/index.mjs": "lean-qr/lean-qr.js",
+    "lean-qr/LICENSE": "lean-qr/LICENSE",
     "leaflet/dist/leaflet-src.esm.js": "leaflet/leaflet.js",
     "leaflet/dist/leaflet.css": "leaflet/leaflet.css",
     "leaflet/dist/images": "leaflet/images",
