@@ -11,6 +11,7 @@ import io
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,8 +35,17 @@ UNUSED_KEPT = timedelta(days=30)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def clean(raw: bytes) -> tuple[bytes, int, int]:
-    """The picture as it is kept: (JPEG, width, height), without any of the metadata that came with it.
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as it is kept."""
+
+    data: bytes
+    width_px: int
+    height_px: int
+
+
+def clean(raw: bytes) -> Picture:
+    """The picture as it is kept: a JPEG made anew, without any of the metadata that came with what was sent.
 
     Raises Invalid('photo_too_large') or Invalid('photo_unreadable').
     """
@@ -59,25 +69,24 @@ def clean(raw: bytes) -> tuple[bytes, int, int]:
     pixels.paste(upright)  # a new picture: nothing that was attached to the old one comes along
     out = io.BytesIO()
     pixels.save(out, "JPEG", quality=QUALITY, optimize=True)
-    return out.getvalue(), pixels.width, pixels.height
+    return Picture(out.getvalue(), pixels.width, pixels.height)
 
 
-def keep(session: Session, raw: bytes, *, username: str, site_code: str | None, now: datetime) -> Attachment:
+def keep(session: Session, picture: Picture, *, username: str, site_code: str | None, now: datetime) -> Attachment:
     """Keep a picture; the same picture again is the same row. Clears away pictures that nobody used in a month."""
-    data, width_px, height_px = clean(raw)
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256 = hashlib.sha256(picture.data).hexdigest()
     session.execute(delete(Attachment).where(Attachment.used_at.is_(None), Attachment.uploaded_at < now - UNUSED_KEPT))
     row = {
         "sha256": sha256,
         "media_type": MEDIA_TYPE,
-        "width_px": width_px,
-        "height_px": height_px,
-        "size_bytes": len(data),
+        "width_px": picture.width_px,
+        "height_px": picture.height_px,
+        "size_bytes": len(picture.data),
         "uploaded_at": now,
         "uploaded_by": username,
         "site_code": site_code,
         "used_at": None,
-        "data": data,
+        "data": picture.data,
     }
     insert_ignoring(session, Attachment.__table__, row)
     return session.get_one(Attachment, sha256)

@@ -124,6 +124,9 @@ def declare_missing(desk: Desk) -> None:
     """A named person states that a tube of the manifest is not in the box."""
     consignment = here(desk)
     specimen = lookup.specimen(desk, in_consignment=consignment.number)
+    line = desk.session.get(ConsignmentLine, (consignment.number, specimen.id))
+    if line is None or line.outcome in OUT_OF_BOX:
+        raise Conflict("specimen_not_in_consignment", field="specimen", specimen=specimen.accession)
     note = desk.payload("note", required=False, default="")[:1000]
     payload = {"consignment": consignment.number, **({"note": note} if note else {})}
     desk.append_specimen(specimen, E.DECLARED_MISSING, payload, site=desk.site)
