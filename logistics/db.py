@@ -118,8 +118,9 @@ def transaction() -> Iterator[Session]:
     if _in_transaction.get():
         raise RuntimeError("transaction() inside transaction(): only the edge commits")
     session: Session = db.session()
-    if session.in_transaction():
-        session.commit()  # ends a read that came before; nothing may be pending here
+    if session.in_transaction() and session.get_bind().dialect.name == "sqlite":
+        # Ends a read that came before: on SQLite it cannot turn into a write. Elsewhere the work goes on in it.
+        session.commit()
     reading = _read_only.set(False)
     inside = _in_transaction.set(True)
     try:
@@ -154,6 +155,13 @@ def insert_ignoring(session: Session, table: Any, values: dict[str, Any] | list[
     # Count what comes back: rowcount is -1 for such statements on PostgreSQL.
     statement = make(table).values(values).on_conflict_do_nothing().returning(*table.primary_key.columns)
     return len(session.execute(statement).all())
+
+
+def set_number(session: Session, name: str, value: int) -> None:
+    """Give a named number this value."""
+    table = Base.metadata.tables["counter"]
+    if not insert_ignoring(session, table, {"name": name, "value": value}):
+        session.execute(update(table).where(table.c.name == name).values(value=value))
 
 
 def next_number(session: Session, name: str) -> int:

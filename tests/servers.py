@@ -112,9 +112,10 @@ def _sweep(base: Path) -> None:
 
 
 @contextmanager
-def private_folder(name: str, owner: str | None = None) -> Iterator[Path]:
+def private_folder(name: str, owner: str | None = None, *, on_disk: bool = False) -> Iterator[Path]:
     """A short path in memory where there is one: fast, and unix sockets allow only 107 bytes."""
-    base = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else Path(tempfile.gettempdir())
+    memory = not on_disk and os.access("/dev/shm", os.W_OK)
+    base = Path("/dev/shm") if memory else Path(tempfile.gettempdir())
     _sweep(base)
     folder = Path(tempfile.mkdtemp(prefix=f"labrelay-test-{os.getpid()}-{name}-", dir=base))
     try:
@@ -126,23 +127,33 @@ def private_folder(name: str, owner: str | None = None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+FAST = {
+    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB",
+    "autovacuum": "off",
+}  # fmt: skip
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
+
+
 @contextmanager
-def postgresql() -> Iterator[str]:
-    """An empty PostgreSQL cluster without fsync, on a private port; yields a SQLAlchemy URL."""
+def postgresql(*, durable: bool = False) -> Iterator[str]:
+    """An empty PostgreSQL cluster on a private port; yields a SQLAlchemy URL.
+
+    ``durable``: on the disk, every commit synced, as an installation runs it (measurements); else in memory
+    without fsync.
+    """
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
     initdb = find_program("initdb", "postgresql", *versions)
     server = str(Path(initdb).resolve().parent / "postgres")
     owner = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-    with private_folder("pg", owner) as folder:
+    with private_folder("pg", owner, on_disk=durable) as folder:
         data, log, port = folder / "data", folder / "log", free_port()
         setup = [initdb, "-D", str(data), "-U", "labrelay", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
         first = start(setup, log=log, user=owner)
         if first.wait(60) != 0:
             raise RuntimeError(f"initdb failed:\n{log.read_text()[-2000:]}")
         options = {
-            "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off",
-            "synchronous_commit": "off", "full_page_writes": "off", "max_connections": 60,
-            "shared_buffers": "64MB", "timezone": "UTC", "autovacuum": "off",
+            "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "max_connections": 60,
+            "timezone": "UTC", **(DURABLE if durable else FAST),
         }  # fmt: skip
         command = [server, "-D", str(data), *(f"--{name}={value}" for name, value in options.items())]
         process = start(command, log=log, user=owner)

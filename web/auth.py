@@ -20,7 +20,7 @@ from logistics.db import db
 from logistics.domain.access import COURIER, Scope
 from logistics.errors import Forbidden, Invalid
 from logistics.models import ApiToken, AuditEntry, User
-from logistics.services import network
+from logistics.services import network, reference
 from web.access import PUBLIC, is_api, roles_of
 
 csrf = CSRFProtect()
@@ -43,8 +43,10 @@ def init_app(app: Flask) -> None:
     @manager.user_loader  # type: ignore[untyped-decorator]
     def _from_session(identity: str) -> User | None:
         user_id, _, version = identity.partition(".")
-        user = db.session.get(User, int(user_id))
-        if user is None or not user.active or str(user.session_version) != version:
+        query = select(User, reference.stamp()).where(User.id == int(user_id))
+        found = db.session.execute(query).first()
+        user: User | None = found[0] if found is not None else None
+        if found is None or user is None or not user.active or str(user.session_version) != version:
             return None
         wall = wall_now().timestamp()
         idle_s, age_s = wall - float(session.get("seen", 0)), wall - float(session.get("since", 0))
@@ -57,6 +59,7 @@ def init_app(app: Flask) -> None:
         by_hand = request.method not in SAFE_METHODS or not request.path.startswith("/api/")
         if idle_s > SEEN_EVERY_S and by_hand:
             session["seen"] = wall_now().timestamp()
+        reference.seen(db.session(), found[1])
         return user
 
     @manager.request_loader  # type: ignore[untyped-decorator]
@@ -64,12 +67,18 @@ def init_app(app: Flask) -> None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             return None
-        token = db.session.scalar(select(ApiToken).where(ApiToken.secret_sha256 == digest(secret)))
-        now = wall_now()
-        if token is None or token.revoked_at or (token.expires_at and token.expires_at < now) or not token.user.active:
+        query = select(User, reference.stamp(), ApiToken).join(ApiToken, ApiToken.user_id == User.id)
+        found = db.session.execute(query.where(ApiToken.secret_sha256 == digest(secret))).first()
+        if found is None:
             return None
+        user, stamp, token = found
+        now = wall_now()
+        if token.revoked_at or (token.expires_at and token.expires_at < now) or not user.active:
+            return None
+        reference.seen(db.session(), stamp)
         g.token = token
-        return token.user
+        checked: User = user
+        return checked
 
     @app.before_request
     def _csrf() -> None:

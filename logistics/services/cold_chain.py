@@ -177,7 +177,7 @@ def refresh_use_by(
     """
     changed = 0
     tubes = session.scalars(select(Specimen).where(Specimen.id.in_(specimen_ids)).order_by(Specimen.id)).all()
-    book = RuleBook(session, tubes)
+    book = RuleBook(session)
     for specimen in tubes:
         exposure = exposures.get(specimen.id)
         if exposure is None:

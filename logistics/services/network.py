@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain import access
 from logistics.errors import NotFound
 from logistics.models import Site
+from logistics.services import reference
 
 
 class HasRole(Protocol):
@@ -17,13 +18,13 @@ class HasRole(Protocol):
     site_code: str | None
 
 
-def parents(session: Session) -> dict[str, str | None]:
+def parents(session: Session) -> Mapping[str, str | None]:
     """Every site with its parent."""
-    return dict(session.execute(select(Site.code, Site.parent_code)).all())
+    return reference.parents(session)
 
 
 def scope_of_user(session: Session, user: HasRole) -> access.Scope:
-    return access.scope_of(user.role, user.site_code, parents(session))
+    return reference.scope(session, user.role, user.site_code)
 
 
 def site(session: Session, code: str, *, field: str = "site") -> Site:

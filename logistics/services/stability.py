@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from logistics.domain import stability
-from logistics.models import Specimen, StabilityRuleRow, Test
+from logistics.models import Specimen, Test
 from logistics.models.catalogue import AMBIENT, COLD, FROZEN
+from logistics.services import reference
 
 # Where the declared storage of a class keeps a tube; the box logger replaces it as soon as it speaks.
 STORAGE_C: Mapping[str, float] = {COLD: 5.0, AMBIENT: 21.0, FROZEN: -20.0}
@@ -19,13 +21,10 @@ NO_RULE = "no_rule"  # the catalogue says nothing about any of the tube's tests:
 
 
 class RuleBook:
-    """The stability rules of some tubes' tests, read in one query."""
+    """The stability rules in force."""
 
-    def __init__(self, session: Session, specimens: Iterable[Specimen]) -> None:
-        codes = {ordered.test.stability_code for specimen in specimens for ordered in specimen.tests}
-        self._rows: dict[str, list[StabilityRuleRow]] = {}
-        for row in session.scalars(select(StabilityRuleRow).where(StabilityRuleRow.test_code.in_(codes - {""}))):
-            self._rows.setdefault(row.test_code, []).append(row)
+    def __init__(self, session: Session) -> None:
+        self._rows = reference.stability_rules(session)
 
     def rules(self, specimen: Specimen) -> dict[str, list[stability.StabilityRule]]:
         """Rules by ordered test: the catalogue's, or the destination laboratory's own where it has some."""
@@ -41,10 +40,10 @@ class RuleBook:
 
 def rules_of(session: Session, specimen: Specimen) -> dict[str, list[stability.StabilityRule]]:
     """The stability rules of one tube, by ordered test."""
-    return RuleBook(session, [specimen]).rules(specimen)
+    return RuleBook(session).rules(specimen)
 
 
-def _rule(row: StabilityRuleRow) -> stability.StabilityRule | None:
+def _rule(row: Row[Any]) -> stability.StabilityRule | None:
     """The row as a rule, if it sets a limit."""
     if row.max_hours is None or row.temp_min_c is None or row.temp_max_c is None:
         return None
@@ -78,7 +77,7 @@ def apply_exposure(
     earliest: tuple[datetime, str] | None = None
     worst: stability.Status | None = None
     severity = list(stability.Status)
-    for test, rules in (book or RuleBook(session, [specimen])).rules(specimen).items():
+    for test, rules in (book or RuleBook(session)).rules(specimen).items():
         if not rules:
             continue
         verdict = stability.verdict(rules, exposure, now=at, temp_c=storage_c, tolerance=tolerance)
