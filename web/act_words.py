@@ -40,6 +40,8 @@ ACT_WORDS: Mapping[str, Any] = {
     "hold": _l("Put on hold"),
     "release": _l("Released"),
     "recall": _l("Recalled"),
+    "recall_consignment": _l("Consignment recalled"),
+    "returned": _l("Recalled tube in hand"),
     "lost": _l("Lost"),
     "dispose": _l("Disposed"),
     "note": _l("Remark"),

@@ -34,6 +34,8 @@ TITLES: dict[str, Any] = {
     "elsewhere": _l("Box %(box)s left elsewhere"),
     "battery": _l("Battery low in logger %(device)s"),
     "review": _l("A conflict waits for review"),
+    "recall": _l("Recall of %(tubes)s tubes: %(reason_name)s"),
+    "unsent": _l("%(tubes)s tubes not sent from %(site)s"),
 }
 
 RULES: dict[str, Any] = {
@@ -100,6 +102,7 @@ def words(session: Session, alert: Alert, locale: str) -> tuple[str, list[str]]:
         "origin": names.get(alert.origin_code or "", "–"),
         **{key: value for key, value in alert.params.items() if key not in {"site", "origin"}},
     }
+    facts["reason_name"] = facts.get(f"reason_{locale[:2]}", "–")  # a recall's, in either language
     heading = str(TITLES[alert.kind]) % facts if alert.kind in TITLES else gettext("Alert: %(kind)s", kind=alert.kind)
     describe = _SENTENCES.get(alert.kind)
     lines = describe(facts, names) if describe else []
@@ -275,6 +278,29 @@ def _review(_facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
     return [gettext("Something sent from a phone no longer fits the record. Compare both sides and decide.")]
 
 
+def _recall(facts: dict[str, Any], names: dict[str, str]) -> list[str]:
+    left = int(facts.get("left") or 0)
+    lines = [
+        gettext("%(left)s of %(tubes)s still to be found. To be brought to %(site)s and set aside.", left=left,
+                tubes=facts.get("tubes", "–"), site=names.get(str(facts.get("destination", "")), "–"))
+        if left
+        else gettext("All %(tubes)s tubes are accounted for.", tubes=facts.get("tubes", "–"))
+    ]  # fmt: skip
+    if facts.get("note"):
+        lines.append(f"“{facts['note']}”")
+    return lines
+
+
+def _unsent(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    lines = [
+        gettext("Collected more than %(h)s hours ago; the oldest at %(oldest)s.", h=facts.get("hours", "–"),
+                oldest=clock_time(facts.get("oldest")))
+    ]  # fmt: skip
+    if facts.get("use_by"):
+        lines.append(gettext("The first expires at %(at)s.", at=clock_time(facts["use_by"])))
+    return lines
+
+
 _SENTENCES: dict[str, Callable[[dict[str, Any], dict[str, str]], list[str]]] = {
     "excursion": _excursion,
     "forecast": _forecast,
@@ -290,6 +316,8 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], dict[str, str]], list[str]]] = {
     "elsewhere": _elsewhere,
     "battery": _battery,
     "review": _review,
+    "recall": _recall,
+    "unsent": _unsent,
 }
 KINDS = tuple(_SENTENCES)
 

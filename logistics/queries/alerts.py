@@ -16,7 +16,7 @@ from logistics.models import Alert, Box, Channel, Consignment, Counter, Delivery
 TABS = ("open", "acknowledged", "ended", "all")
 """open: nobody answers for it yet; acknowledged: somebody does and it lasts; ended: answered and over."""
 MAX_ROWS = 200
-DISPATCH_KINDS = ("urgent_call", "overdue", "late", "seal_broken", "elsewhere", "handover")
+DISPATCH_KINDS = ("urgent_call", "overdue", "late", "seal_broken", "unsent", "elsewhere", "handover")
 """What dispatchers may acknowledge, too."""
 
 

@@ -114,7 +114,7 @@ def journey(session: Session, specimen: Specimen, *, role: str, now: datetime) -
         sites=_sites(session, specimen, events),
         people=people,
         consignment=session.get(Consignment, specimen.consignment_number) if specimen.consignment_number else None,
-        positions=_positions(session, events, now) if role in WHEREABOUTS else [],
+        positions=positions(session, events, now) if role in WHEREABOUTS else [],
         reason=session.get(Reason, specimen.reject_reason) if specimen.reject_reason else None,
     )
 
@@ -159,7 +159,7 @@ def _people(session: Session, specimen: Specimen, events: Sequence[Event]) -> di
     return {one.username: one for one in session.scalars(select(User).where(User.username.in_(wanted)))}
 
 
-def _positions(session: Session, events: Sequence[Event], now: datetime) -> list[CourierPosition]:
+def positions(session: Session, events: Sequence[Event], now: datetime) -> list[CourierPosition]:
     """Where the couriers were while they had the tube, thinned to what a map can show."""
     found: list[CourierPosition] = []
     for username, since, until in _rides(events, now):

@@ -22,7 +22,7 @@ from logistics.services import network
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 DAY_MIN = 24 * 60
-REASON_KINDS = ("reject", "deviation", "handover", "collection")
+REASON_KINDS = ("reject", "deviation", "handover", "collection", "recall")
 TERRAINS = ("plain", "mixed", "hills")
 
 Changes = dict[str, list[Any]]

@@ -25,6 +25,7 @@ from logistics.services.cold_chain import TOLERANCE
 from logistics.services.stability import NO_RULE, STORAGE_C, rules_of
 
 S = State
+RECALLED_WARM = "RECALL_TEMPERATURE"
 DISPOSITIONS = ("accept", "concession", "reject", "hold", "release", "recall", "note")
 DECIDE, DECIDED = "decide", "decided"
 DONE = frozenset({S.ACCEPTED, S.ACCEPTED_CONCESSION})
@@ -184,7 +185,7 @@ def _acts(session: Session, signing: Signing, comment: str, actor: User, now: da
         "reject": ("reject", {"reason": signing.reason, "note": comment}),
         "hold": ("hold", {"reason": comment}),
         "release": ("release", {"reason": comment}),
-        "recall": ("recall", {"reason": comment}),
+        "recall": ("recall", {"reason": RECALLED_WARM, "note": comment}),
         "note": ("note", {"note": comment}),
     }
     act_type, payload = payloads[signing.disposition]

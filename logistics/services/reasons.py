@@ -8,7 +8,7 @@ from logistics.errors import Invalid
 from logistics.models import Reason
 
 BOX_PREFIX = "0544:"  # HL7 table 0544, Container Condition: about the box, not about a tube
-REJECT, DEVIATION, HANDOVER, COLLECTION = "reject", "deviation", "handover", "collection"
+REJECT, DEVIATION, HANDOVER, COLLECTION, RECALL = "reject", "deviation", "handover", "collection", "recall"
 
 
 def known_reason(session: Session, code: str, *, field: str = "reason", kinds: tuple[str, ...] = ()) -> Reason:

@@ -8,7 +8,7 @@ from typing import Any
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid
 from logistics.models import Reason, Specimen
-from logistics.services import attachments, lookup, reasons
+from logistics.services import attachments, lookup, reasons, recall
 from logistics.services.desk import Desk
 
 BAD_CONDITIONS = frozenset({"damaged", "leaked"})
@@ -117,22 +117,18 @@ def release(desk: Desk) -> None:
     _tell(desk, specimen)
 
 
-def recall(desk: Desk) -> None:
-    specimen = _own(desk)
-    desk.append_specimen(specimen, E.RECALLED, {"reason": desk.payload("reason")})
-    _tell(desk, specimen)
-
-
 def lost(desk: Desk) -> None:
     """A manager states that the tube will not be found."""
     specimen = _own(desk)
     desk.append_specimen(specimen, E.LOST, {"note": _note(desk)})
+    recall.account(desk.session, [specimen.id], now=desk.now)
     _tell(desk, specimen)
 
 
 def dispose(desk: Desk) -> None:
     specimen = _at_hand(desk)
     desk.append_specimen(specimen, E.DISPOSED, {"note": _note(desk)})
+    recall.account(desk.session, [specimen.id], now=desk.now)
     _tell(desk, specimen)
 
 

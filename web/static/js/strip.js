@@ -17,7 +17,7 @@ export const actName = (type) => ({
   receive: _("Received"), receive_unexpected: _("Received, unexpected"), declare_missing: _("Declared missing"), found: _("Found"),
   receive_all: _("Received together"), deviation: _("Deviation of the box"), settle: _("Finding settled"), reject_tests: _("Tests rejected"), decide_all: _("Decision for the box"),
   close_receipt: _("Receipt closed"), accept: _("Accepted"), reject: _("Rejected"), hold: _("Put on hold"), release: _("Released"),
-  recall: _("Recalled"), lost: _("Lost"), dispose: _("Disposed"), note: _("Remark"), correct: _("Correction"), position: _("Position"),
+  recall: _("Recalled"), recall_consignment: _("Consignment recalled"), returned: _("Recalled tube in hand"), lost: _("Lost"), dispose: _("Disposed"), note: _("Remark"), correct: _("Correction"), position: _("Position"),
 }[type] || type);
 
 function heardAt() {
