@@ -11,13 +11,14 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from logistics.domain import access
 from logistics.domain.access import Scope
 from logistics.domain.seals import tail_check
 from logistics.models import Box, Consignment, Courier, Handover, Item, Pickup, Plan, Reason, Site, Specimen, Stop, User
+from logistics.services import legs
 from logistics.services.items import RETURN, SEND_OUT
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
@@ -26,6 +27,8 @@ from routing.problem import Site as Place
 from routing.travel import GeodesicProvider, TravelProvider
 
 CARRIED = ("in_transit", "arrived")
+WAITING = ("sealed", "waiting")
+SEAL_REASONS = ("SEAL_BROKEN", "SEAL_DIFFERS")
 SIGNERS = (access.COLLECTOR, access.RECEIVER)
 # Why a tube may be left behind: what a courier can see through the wall of a tube.
 REFUSALS = (
@@ -64,6 +67,8 @@ def today(session: Session, user: User, scope: Scope, *, now: datetime) -> dict[
         "signers": _signers(session, [site.code for site in sites]),
         "travel_s": as_planned(travel_s(sites), stops),
         "reasons": _reasons(session),
+        "seal_reasons": _named(session, Reason.code.in_(SEAL_REASONS)),
+        "diversions": _named(session, Reason.kind == "diversion"),
     }
 
 
@@ -87,9 +92,9 @@ def _consignments(session: Session, username: str, scope: Scope, stops: set[str]
     """What he carries, and what stands sealed at a site of his scope. Of the loads that go down, those for places
     where he stops today; without a plan all of them."""
     carried = (Consignment.holder == username) & Consignment.state.in_(CARRIED)
-    waiting = Consignment.state == "sealed"
+    waiting = Consignment.state.in_(WAITING)
     if not scope.everything:
-        waiting &= Consignment.origin_code.in_(sorted(scope.sites))
+        waiting &= Consignment.location_code.in_(sorted(scope.sites))
     query = select(Consignment).where(or_(carried, waiting)).order_by(Consignment.sealed_at, Consignment.number)
     found = session.scalars(query.where(Consignment.kind != SEND_OUT))
     return [
@@ -104,7 +109,7 @@ def _sites(
 ) -> list[Site]:
     codes = {stop.site_code for stop in stops}
     for consignment in consignments:
-        codes |= {consignment.origin_code, consignment.destination_code}
+        codes |= {consignment.origin_code, consignment.destination_code, consignment.location_code or ""}
     if courier:
         codes |= {courier.start_site_code, courier.end_site_code}
     return list(session.scalars(select(Site).where(Site.code.in_(sorted(codes))).order_by(Site.code)))
@@ -176,8 +181,10 @@ def _loads(session: Session, consignments: list[Consignment]) -> list[dict[str, 
         )
     _add_items(session, numbers, tubes)
     bags = set(session.scalars(select(Box.code).where(Box.kind == "bag")))
+    via = _via(session, consignments)
     return [
-        _load(consignment, tubes.get(consignment.number, [])) | _down(consignment, bags) for consignment in consignments
+        _load(one, tubes.get(one.number, [])) | _down(one, bags) | {"via": via.get(one.number, [])}
+        for one in consignments
     ]
 
 
@@ -282,6 +289,27 @@ def as_planned(travel: dict[str, dict[str, int]], stops: list[Stop]) -> dict[str
 def place(site: Site) -> Place:
     detour, speed = ROADS.get(site.terrain, ROADS["mixed"])
     return Place(site.code, site.lat or 0.0, site.lon or 0.0, detour_factor=detour, speed_kmh=speed)
+
+
+def _named(session: Session, which: ColumnElement[bool]) -> list[dict[str, str]]:
+    query = select(Reason).where(which, Reason.active).order_by(Reason.position, Reason.code)
+    return [{"code": one.code, "zh": one.zh, "en": one.en} for one in session.scalars(query)]
+
+
+def _via(session: Session, consignments: list[Consignment]) -> dict[str, list[str]]:
+    """The sites on the way of each, where it may be handed in sealed and was not yet."""
+    on_the_way = {
+        one.number: legs.between(session, one.origin_code, one.destination_code)
+        for one in consignments
+        if one.state in CARRIED
+    }
+    numbers = [number for number, sites in on_the_way.items() if sites]
+    been = set(
+        session.execute(
+            select(Handover.consignment_number, Handover.site_code).where(Handover.consignment_number.in_(numbers))
+        ).tuples()
+    )
+    return {number: [site for site in on_the_way[number] if (number, site) not in been] for number in numbers}
 
 
 def _reasons(session: Session) -> list[dict[str, str]]:

@@ -77,8 +77,8 @@ def _consignment(desk: Desk, other: User | None, number: str | None = None) -> C
     he must learn that it does not belong there."""
     try:
         return lookup.consignment(desk, number)
-    except NotFound:
-        wanted = number or desk.act.subject.get("consignment")
+    except NotFound as error:
+        wanted = error.params.get("consignment")  # also when it was named by its box
         if other is None or not isinstance(wanted, str):
             raise
         query = select(Consignment).where(Consignment.number == wanted, Consignment.holder == other.username)
@@ -161,6 +161,7 @@ def _pass_on(
         "count": len(staying) + loads,
         "refused": len(refused),
         "meaning": passing.meaning,
+        "giver": signature["giver_name"],
         "taker": taker.username,
     }
 
@@ -175,6 +176,7 @@ def _once_more(desk: Desk, consignment: Consignment, known: Handover) -> dict[st
         "count": known.tube_count,
         "refused": known.refused_count,
         "meaning": known.meaning,
+        "giver": known.giver_name,
         "taker": known.taker,
     }
 
@@ -343,6 +345,7 @@ def _after(desk: Desk, consignment: Consignment, passing: Passing, taker: User, 
     number, at = consignment.number, desk.act.occurred_at
     if passing.meaning == PICKUP:
         _fetched(desk, consignment, taker, site)
+        transport.arrived_already(desk, consignment, taker)
     elif passing.meaning == DELIVERY:
         alerts.end_alert(desk.session, elsewhere_key(number), now=desk.now)
     if passing.event is not E.HANDED_IN:

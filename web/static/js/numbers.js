@@ -31,6 +31,7 @@ export function normalise(text) {
 /** {text, kind, valid}: kind accession | consignment | box | seal | item | foreign; valid false: the check character is wrong. */
 export function recognise(text) {
   const plain = normalise(text);
+  if (plain.startsWith("LRH1/")) return { text: plain, kind: "offer", valid: plain.length > 40 }; // a handover shown by its giver
   const form = FORMS.find((known) => plain.startsWith(known.prefix) && plain.length === known.length && /^\d+$/.test(plain.slice(2, -1)));
   if (!form) return { text: plain, kind: "foreign", valid: /^[0-9A-Z]{4,24}$/.test(plain) };
   return { text: plain, kind: form.kind, valid: checkCharacter(plain.slice(0, -1)) === plain.slice(-1) };
