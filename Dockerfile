@@ -19,7 +19,8 @@ RUN python scripts/frontend.py --copy \
 
 FROM python:3.12-slim-bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends fonts-wqy-microhei \
- && rm -rf /var/lib/apt/lists/* && useradd --system --uid 10001 --no-create-home labrelay
+ && rm -rf /var/lib/apt/lists/* && useradd --system --uid 10001 --no-create-home labrelay \
+ && install -d -o labrelay -m 700 /keys
 COPY --from=build /opt/labrelay /opt/labrelay
 ENV PATH=/opt/labrelay/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER labrelay

@@ -44,6 +44,8 @@ class Settings:
     database_url: str = field(repr=False)
     """SQLAlchemy URL; ``postgresql://`` is taken as psycopg 3."""
     secret_key: str = field(repr=False)
+    signing_key_file: Path = Path("var/signing_key")
+    """The private key that signs the daily digests of the custody log; made once. Copies of the digests lie beside."""
     mqtt_url: str | None = field(default=None, repr=False)
     """``mqtt://[user:password@]host[:1883]`` or ``mqtts://…``; None: this process has no MQTT broker."""
     mqtt_share_group: str | None = None
@@ -90,6 +92,9 @@ class Settings:
             var_dir=var_dir,
             database_url=read("DATABASE_URL", _database_url, f"sqlite:///{var_dir / 'labrelay.db'}"),
             secret_key=_secret_key(environ, var_dir),
+            signing_key_file=read(
+                "SIGNING_KEY_FILE", lambda text: Path(text).expanduser().resolve(), var_dir / "signing_key"
+            ),
             mqtt_url=read("MQTT_URL", _url("mqtt", "mqtts"), None),
             mqtt_share_group=read("MQTT_SHARE_GROUP", _text, None),
             celery_broker_url=read(
@@ -141,6 +146,7 @@ VARIABLES = frozenset(
         "DATABASE_URL",
         "SECRET_KEY",
         "SECRET_KEY_FILE",
+        "SIGNING_KEY_FILE",
         "MQTT_URL",
         "MQTT_SHARE_GROUP",
         "CELERY_BROKER_URL",

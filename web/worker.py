@@ -16,6 +16,7 @@ from celery import Celery, Task
 from celery.beat import EmbeddedService
 from celery.signals import worker_ready, worker_shutting_down
 
+from logistics.integrity.edge import make_key
 from web.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ SCHEDULE_S: dict[str, float] = {
     "logistics.tasks.deliver_outbox": 5.0,
     "telemetry.tasks.sweep_silence": 15.0,
     "logistics.tasks.forget": 3600.0,
+    "logistics.tasks.sign_digests": 60.0,
 }
 """Periodic tasks and their interval in seconds: the only place that names them."""
 
@@ -124,6 +126,8 @@ def run_worker(settings: Settings, flask_app: Flask, *, beat: bool) -> None:
     """Work until told to stop. With ``beat`` the schedule ticks in a thread of this process."""
     celery = celery_of(flask_app)
     clear_ticks(settings)
+    with flask_app.app_context():
+        make_key(settings.signing_key_file)
     if beat:
         _tick_in_thread(celery)
     celery.worker_main(worker_arguments(settings))

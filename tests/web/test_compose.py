@@ -58,6 +58,7 @@ def stage(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "/mosquitto/data": str(folder / "data"),
         "/etc/caddy/Caddyfile": str(folder / "Caddyfile"),
         "/tmp/labrelay": str(folder / "var"),
+        "/keys": str(folder / "keys"),
         "127.0.0.1:8731": f"127.0.0.1:{ports['web']}",
     }
     (folder / "data").mkdir()

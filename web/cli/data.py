@@ -1,4 +1,4 @@
-"""Commands about what an installation holds: init, seed, rebuild, verify."""
+"""Commands about what an installation holds: init, seed, rebuild."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ def init(username: str, no_catalogue: bool) -> None:
     from sqlalchemy import select
 
     from logistics.db import transaction
+    from logistics.integrity.edge import make_key
     from logistics.models import User
     from logistics.services import seed as seeding
     from web.app import create_app
     from web.auth import set_password
     from web.migrations import upgrade_tables
 
-    app = create_app(settings())
+    found = settings()
+    app = create_app(found)
     upgrade_tables(app)
     password = secrets.token_urlsafe(12)
     with app.app_context(), transaction() as session:
@@ -36,6 +38,8 @@ def init(username: str, no_catalogue: bool) -> None:
         seeding.reasons(session)
         if not no_catalogue:
             seeding.tests(session)
+    with app.app_context():
+        make_key(found.signing_key_file)
     click.echo(f"管理员 Administrator: {username}\n密码 Password (shown once): {password}")
 
 
@@ -43,6 +47,7 @@ def init(username: str, no_catalogue: bool) -> None:
 def seed() -> None:
     """Fill an empty installation with the simulated Xianning network (only with LABRELAY_DEMO=1)."""
     from logistics.db import transaction
+    from logistics.integrity.edge import make_key
     from web.app import create_app
     from web.demo.network import seed_demo
     from web.migrations import upgrade_tables
@@ -54,6 +59,8 @@ def seed() -> None:
     upgrade_tables(app)
     with app.app_context(), transaction() as session:
         done = seed_demo(session)
+    with app.app_context():
+        make_key(found.signing_key_file)
     click.echo("Seeded." if done else "There are sites already; nothing was changed.")
 
 
@@ -73,18 +80,3 @@ def rebuild(check: bool) -> None:
             replaying.apply(session)
     click.echo(f"{len(found)} differences" + ("" if check or not found else ", mended"))
     sys.exit(1 if check and found else 0)
-
-
-@click.command()
-def verify() -> None:
-    """Check the hash chains of the custody log; exit 1 and name the places where they do not hold."""
-    from logistics.db import transaction
-    from logistics.services import rebuild as replaying
-    from web.app import create_app
-
-    with create_app(settings()).app_context(), transaction() as session:
-        broken = replaying.verify_log(session)
-    for one in broken:
-        click.echo(f"{one.stream} #{one.seq}: {one.kind}")
-    click.echo("The custody log is whole." if not broken else f"{len(broken)} breaks")
-    sys.exit(1 if broken else 0)

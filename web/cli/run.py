@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from dataclasses import replace
@@ -115,10 +116,48 @@ def upgrade(app: Flask) -> None:
 
 
 @db.command("upgrade")
-def db_upgrade() -> None:
+@click.option("--app-role", help="Then let this role work with them, see labrelay db app-role.")
+def db_upgrade(app_role: str | None) -> None:
     """Bring the tables to the newest version; does nothing when they are there."""
-    upgrade(_app(settings()))
+    app = _app(settings())
+    upgrade(app)
     click.echo("The tables are at their newest version.")
+    if app_role:
+        _grant(app, app_role)
+
+
+@db.command("app-role")
+@click.argument("name")
+@click.option("--sql", "as_sql", is_flag=True, help="Only print the statements.")
+def app_role(name: str, as_sql: bool) -> None:
+    """Make NAME the PostgreSQL role of the application, which can add to the custody record and not change it.
+
+    Its password comes from POSTGRES_APP_PASSWORD. Run as the owner of the tables after every upgrade.
+    """
+    from logistics.db import Base
+    from web.database_role import CannotGrant, statements
+
+    app = _app(settings())
+    if not as_sql:
+        _grant(app, name)
+        return
+    try:
+        click.echo(";\n".join([f"CREATE ROLE {name} LOGIN", *statements(name, Base.metadata)]) + ";")
+    except CannotGrant as problem:
+        raise click.ClickException(str(problem)) from None
+
+
+def _grant(app: Flask, name: str) -> None:
+    from logistics.db import Base
+    from logistics.db import db as database
+    from web.database_role import CannotGrant, make_role
+
+    try:
+        with app.app_context(), database.engine.begin() as connection:
+            make_role(connection, name, os.environ.get("POSTGRES_APP_PASSWORD"), Base.metadata)
+    except CannotGrant as problem:
+        raise click.ClickException(str(problem)) from None
+    click.echo(f"{name} may work with the tables, and only add to the custody record.")
 
 
 @db.command()
