@@ -1,139 +1,118 @@
-"""Finding specimens by number, box, consignment, site, courier, day and state, within a scope."""
+"""Finding specimens by number, box, consignment, site, courier, test, priority, day and state, within a scope.
+
+Every question is led by one index (``search_leads``), chosen from what it names; the rest is looked at row by
+row, for a bounded number of rows (``walk.REACH``). The cost of a page therefore does not grow with the history.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from logistics.domain.access import Scope
-from logistics.domain.numbers import normalise
+from logistics.domain.transitions import State
 from logistics.errors import Invalid
-from logistics.models import Consignment, ConsignmentLine, Handover, Specimen, SpecimenTest, User
-from logistics.queries import records
-from logistics.services.orders import ZONE
+from logistics.models import Site, Specimen, Test, User
+from logistics.queries.search_leads import Filter, Question, days, keep, lead, question
+from logistics.queries.search_text import Meaning, Sense
+from logistics.queries.walk import Cursor, page
+from logistics.services.orders import PRIORITIES
 
+__all__ = ["Filter", "Page", "check", "couriers", "export", "find"]
 PAGE = 50
-EXPORT_ROWS = 20_000
-SHORTEST_PART = 3  # fewer characters than this must be the whole number
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What was asked; empty fields ask nothing. Days are local (Asia/Shanghai), both included."""
-
-    text: str = ""
-    site: str = ""
-    courier: str = ""
-    state: str = ""
-    first_day: str = ""
-    last_day: str = ""
-
-    @property
-    def empty(self) -> bool:
-        return self == Filter()
+EXPORT_PAGE = 500
+EXPORT_ROWS = 100_000
+STATES = (*(state.value for state in State if state is not State.NEW), "on_hold")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of what was found. ``page`` counts from 1."""
+    """What was found. ``first`` is the place of the first row (from 1); ``after`` leads to the next page, and ``cut``
+    says that the search stopped at its reach rather than at a full page. ``meaning``: how the text was understood."""
 
     rows: Sequence[Specimen]
-    total: int
-    page: int
-    pages: int
+    first: int
+    after: str | None
+    cut: bool
+    meaning: Meaning | None = None
 
 
-def find(session: Session, scope: Scope, username: str, wanted: Filter, *, page: int = 1) -> Page:
-    """Newest first. Raises Invalid('search_day_malformed')."""
-    query = _query(scope, username, wanted)
-    total = session.scalar(select(func.count()).select_from(query.with_only_columns(Specimen.id).subquery())) or 0
-    pages = max(1, -(-total // PAGE))
-    page = min(max(1, page), pages)
-    rows = session.scalars(
-        _ordered(query).options(selectinload(Specimen.tests)).offset((page - 1) * PAGE).limit(PAGE)
-    ).all()
-    return Page(rows, total, page, pages)
+def check(session: Session, scope: Scope, wanted: Filter) -> None:
+    """Refuse choices that do not exist (a saved filter may be older than the network).
+
+    Raises Invalid('search_…') naming the field.
+    """
+    days(wanted)
+    if wanted.state and wanted.state not in STATES:
+        raise Invalid("search_state_unknown", field="state", value=wanted.state)
+    if wanted.priority and wanted.priority not in PRIORITIES:
+        raise Invalid("search_priority_unknown", field="priority", value=wanted.priority)
+    if wanted.site and not (scope.covers(wanted.site) and site_known(session, wanted.site)):
+        raise Invalid("search_site_unknown", field="site", value=wanted.site)
+    if wanted.test and session.get(Test, wanted.test) is None:
+        raise Invalid("search_test_unknown", field="test", value=wanted.test)
+    if wanted.courier and wanted.courier not in {one.username for one in couriers(session, scope, gone=True)}:
+        raise Invalid("search_courier_unknown", field="courier", value=wanted.courier)
+
+
+def find(session: Session, scope: Scope, username: str, wanted: Filter, *, after: str = "", size: int = PAGE) -> Page:
+    """A page, newest first (a part of a number: by number). Raises Invalid('search_day_malformed') or
+    Invalid('page_malformed')."""
+    asked = question(session, scope, username, wanted)
+    understood = asked.meaning
+    if understood is None or understood.sense is not Sense.BEGINS:
+        return _page(session, asked, after, size)
+    other = replace(asked, meaning=replace(understood, sense=Sense.ENDS))
+    if after.startswith(Sense.ENDS):
+        return _page(session, other, after, size)
+    found = _page(session, asked, after, size)
+    # Numbers that begin like this may all be of other sites; then those that end like it.
+    if found.rows or after:
+        return found
+    ending = _page(session, other, "", size)
+    return ending if ending.rows else found
+
+
+def _page(session: Session, asked: Question, after: str, size: int) -> Page:
+    leading = lead(asked)
+    cursor = Cursor.read(after, leading.kind, leading.types)
+    step = page(session, leading.walks, keep(asked), size=size, after=cursor.key if cursor else None)
+    seen = cursor.seen if cursor else 0
+    following = Cursor(leading.kind, seen + len(step.ids), step.after).text() if step.after else None
+    return Page(_rows(session, step.ids), seen + 1, following, step.cut, asked.meaning)
 
 
 def export(session: Session, scope: Scope, username: str, wanted: Filter) -> Iterator[Specimen]:
-    """Everything found, at most EXPORT_ROWS."""
-    query = _ordered(_query(scope, username, wanted)).limit(EXPORT_ROWS)
-    yield from session.scalars(query.execution_options(yield_per=500))
+    """Everything found, at most EXPORT_ROWS, read a page at a time and forgotten: memory does not grow."""
+    after, left = "", EXPORT_ROWS
+    while left > 0:
+        found = find(session, scope, username, wanted, after=after, size=min(EXPORT_PAGE, left))
+        yield from found.rows
+        left -= len(found.rows)
+        session.expunge_all()
+        if found.after is None:
+            return
+        after = found.after
 
 
-def couriers(session: Session, scope: Scope) -> list[User]:
-    """Whom one may ask for."""
-    query = select(User).where(User.role == "courier", User.active).order_by(User.username)
+def couriers(session: Session, scope: Scope, *, gone: bool = False) -> list[User]:
+    """Whom one may ask for; those who have left, too, when ``gone``."""
+    query = select(User).where(User.role == "courier").order_by(User.username)
+    if not gone:
+        query = query.where(User.active)
     if not scope.everything:
         query = query.where(User.site_code.in_(sorted(scope.sites)))
     return list(session.scalars(query))
 
 
-def _ordered(query: Select[Specimen]) -> Select[Specimen]:
-    return query.order_by(Specimen.registered_at.desc(), Specimen.id.desc())
+def site_known(session: Session, code: str) -> bool:
+    return session.scalar(select(Site.code).where(Site.code == code)) is not None
 
 
-def _query(scope: Scope, username: str, wanted: Filter) -> Select[Specimen]:
-    query = records.specimens_in(scope, username)
-    if wanted.text.strip():
-        query = query.where(_text(wanted.text.strip()))
-    if wanted.site:
-        query = query.where(
-            or_(
-                Specimen.collecting_site_code == wanted.site,
-                Specimen.destination_code == wanted.site,
-                Specimen.location_code == wanted.site,
-            )
-        )
-    if wanted.courier:
-        carried = (
-            select(ConsignmentLine.specimen_id)
-            .join(Handover, Handover.consignment_number == ConsignmentLine.consignment_number)
-            .where(Handover.taker == wanted.courier)
-        )
-        query = query.where(or_(Specimen.holder == wanted.courier, Specimen.id.in_(carried)))
-    if wanted.state == "on_hold":
-        query = query.where(Specimen.on_hold)
-    elif wanted.state:
-        query = query.where(Specimen.state == wanted.state)
-    if wanted.first_day:
-        query = query.where(Specimen.registered_at >= _day(wanted.first_day, "from"))
-    if wanted.last_day:
-        query = query.where(Specimen.registered_at < _day(wanted.last_day, "to") + timedelta(days=1))
-    return query
-
-
-def _text(text: str) -> ColumnElement[bool]:
-    """The whole number of a tube, box or consignment, or a part of a tube's number."""
-    plain = normalise(text)
-    codes = sorted({text, plain, text.upper()})
-    travelled = (
-        select(ConsignmentLine.specimen_id)
-        .join(Consignment, Consignment.number == ConsignmentLine.consignment_number)
-        .where(or_(Consignment.box_code.in_(codes), Consignment.number.in_(codes)))
-    )
-    conditions = [
-        Specimen.accession_key.in_(codes),
-        Specimen.box_code.in_(codes),
-        Specimen.consignment_number.in_(codes),
-        Specimen.id.in_(travelled),
-        Specimen.id.in_(select(SpecimenTest.specimen_id).where(SpecimenTest.test_code == text.upper())),
-    ]
-    if len(text) >= SHORTEST_PART:
-        part = text.replace("\\", "").replace("%", "").replace("_", "")
-        conditions.append(Specimen.accession_key.like(f"%{normalise(part)}%"))
-    return or_(*conditions)
-
-
-def _day(text: str, field: str) -> datetime:
-    try:
-        day = datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(0), ZONE)  # noqa: DTZ007
-    except ValueError:
-        raise Invalid("search_day_malformed", field=field) from None
-    if not 1900 <= day.year < 9999:  # nothing is registered there, and a day more or less must be a day
-        raise Invalid("search_day_malformed", field=field)
-    return day
+def _rows(session: Session, ids: Sequence[int]) -> list[Specimen]:
+    query = select(Specimen).where(Specimen.id.in_(ids)).options(selectinload(Specimen.tests))
+    found = {one.id: one for one in session.scalars(query)} if ids else {}
+    return [found[ident] for ident in ids if ident in found]

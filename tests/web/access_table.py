@@ -10,6 +10,7 @@ A new route needs a row in ``ROWS``; ``test_access_table.py`` fails without one.
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from logistics.models import (
     StabilityRuleRow,
     User,
 )
+from logistics.services import attachments
 from telemetry import devices
 from telemetry.models import ExcursionRow
 from tests import factories
@@ -155,6 +157,16 @@ def _week(_world: World) -> dict[str, Any]:
     return {"query_string": {"from": "2026-03-03", "to": "2026-03-10"}}
 
 
+FILTERS = Nothing("a filter is its owner's, or its site's: test_saved_filters proves it")
+
+
+def _days(_world: World) -> dict[str, Any]:
+    return {"query_string": {"from": "2026-03-01", "to": "2026-03-20"}}
+
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
 ACT_DONE = Listed(lambda w: '"status":"done"')
 
 ROWS: dict[tuple[str, str], Row] = {
@@ -227,6 +239,12 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "receiver.forward"): Row(RECEIVER, OWN),
     ("GET", "receiver.forward_json"): Row(RECEIVER, OWN),
     ("GET", "receiver.commands"): Row(LABORATORY, SAME),
+    ("GET", "nonconformities.listing"): Row(
+        COLLECTOR | LABORATORY | {"auditor"}, Listed(lambda w: w.extra["unfit"]), sent=_days),
+    ("GET", "nonconformities.export"): Row(
+        COLLECTOR | LABORATORY | {"auditor"}, Listed(lambda w: w.extra["unfit"]), sent=_days),
+    ("POST", "photos.post_photo"): Row(COLLECTOR | COURIER | LABORATORY, OWN, sent=_json(lambda w: {"photo": PIXEL})),
+    ("GET", "photos.photo"): Row(JOURNEY, HIDDEN, lambda w: {"sha256": w.extra["photo"]}),
     # dispatch
     ("GET", "dispatch.board"): Row(PLAN_READERS, SHELL),
     ("GET", "dispatch.plans"): Row(PLAN_READERS, Listed(lambda w: f"/dispatch/plans/{w.plan}")),
@@ -299,8 +317,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "search.consignments_export"): Row(SEARCHERS, Listed(lambda w: w.consignment), sent=_week),
     # saved filters: one's own, and those of one's site
     ("POST", "filters.save"): Row(ANY, OWN, sent=lambda w: {"data": {"page": "search.specimens", "query": "q=1"}}),
-    ("POST", "filters.choose"): Row(ANY, HIDDEN, lambda w: {"filter_id": w.extra["filter"]}),
-    ("POST", "filters.forget"): Row(ANY, HIDDEN, lambda w: {"filter_id": w.extra["filter"]}),
+    ("POST", "filters.choose"): Row(ANY, FILTERS, lambda w: {"filter_id": 1}),
+    ("POST", "filters.forget"): Row(ANY, FILTERS, lambda w: {"filter_id": 1}),
     # the laboratory manager
     ("GET", "manager.inbox"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
     ("GET", "manager.inbox_rows"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
@@ -343,6 +361,7 @@ def build(session: Session) -> World:
     ours, carried, waiting = _county(session, "nurse", "courier", "receiver", TOWN, COUNTY, ("BX-C", "BX-C2"), "2611")
     _county(session, "nurse2", "courier2", "receiver2", OTHER_TOWN, OTHER_COUNTY, ("BX-O", "BX-O2"), "9911")
     late = _late(session, "nurse", "BX-C")
+    unfit, photo = _unfit(session, ours)
     _late(session, "nurse2", "BX-O")
     line = session.scalars(select(ConsignmentLine).where(ConsignmentLine.consignment_number == ours)).first()
     assert line is not None
@@ -380,8 +399,23 @@ def build(session: Session) -> World:
             "excursion": excursion.id,
             "unusable": unusable.id,
             "late": late,
+            "photo": photo,
+            "unfit": unfit,
         },
     )
+
+
+def _unfit(session: Session, number: str) -> tuple[str, str]:
+    """A tube of nobody that lay in our box, put on record with a photo: its number, the photo's hash."""
+    kept = attachments.keep(
+        session, attachments.clean(base64.b64decode(PIXEL)), username="receiver", site_code=COUNTY, now=START
+    )
+    session.commit()
+    payload = {"condition": "good", "reason": "UNEXPECTED", "photo": kept.sha256}
+    at = START + timedelta(hours=1)
+    stray = factories.act("receive_unexpected", {"consignment": number, "specimen": "8800112233"}, payload, at=at)
+    factories.done(session, "receiver", stray)
+    return "8800112233", kept.sha256
 
 
 def _county(

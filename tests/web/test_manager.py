@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,13 +15,11 @@ from sqlalchemy.orm import Session
 from logistics.clock import FixedClock
 from logistics.models import Alert, CustodyEvent, Specimen
 from logistics.queries import indicators
-from logistics.queries import search as search_queries
 from logistics.services import network, rebuild
 from telemetry.models import ExcursionChange, ExcursionRow
 from tests import factories as f
 from tests import warm_box
 from tests.factories import act, done
-from web.views.search import csv_line
 
 pytestmark = pytest.mark.both_databases
 Login = Callable[[FlaskClient, str], FlaskClient]
@@ -219,48 +216,3 @@ def _scope(session: Session, username: str) -> Any:
     from logistics.models import User
 
     return network.scope_of_user(session, session.scalars(select(User).where(User.username == username)).one())
-
-
-def test_search_finds_by_everything(warm: Session, client: FlaskClient, login: Login) -> None:
-    """By number, a part of it, box, consignment, site, courier, state, day; only within the own sites."""
-    number = warm.scalars(select(CustodyEvent.stream).where(CustodyEvent.type == "opened")).one().partition(":")[2]
-    mine = _scope(warm, "manager")
-    wanted = [
-        {"text": "2611220047"}, {"text": "220047"}, {"text": "BX-C"}, {"text": number}, {"site": f.TOWN},
-        {"courier": "courier"}, {"state": "received"}, {"first_day": "2026-03-09", "last_day": "2026-03-09"},
-    ]  # fmt: skip
-    for one in wanted:
-        found = search_queries.find(warm, mine, "manager", search_queries.Filter(**one))
-        assert found.total in {1, 2}, one
-        assert search_queries.find(warm, _scope(warm, "manager2"), "manager2", search_queries.Filter(**one)).total == 0
-    for empty in ({"text": "999"}, {"courier": "courier2"}, {"state": "lost"}, {"first_day": "2026-03-10"}):
-        assert search_queries.find(warm, mine, "manager", search_queries.Filter(**empty)).total == 0, empty
-    warm.rollback()
-    login(client, "manager")
-    assert client.get("/search?q=2611220047").headers["Location"].startswith("/journey/")
-    assert "2611220048" in client.get("/search?q=BX-C").get_data(as_text=True)
-    assert client.get("/search?from=yesterday").status_code == 400
-
-
-def test_the_export_is_safe_to_open(dialect: str, warm: Session, client: FlaskClient, login: Login) -> None:
-    """UTF-8 with a mark, Chinese heads, no patient; a cell that would run as a formula is defused."""
-    warm.rollback()
-    body = login(client, "manager").get(f"/search.csv?site={f.TOWN}").get_data()
-    assert body.startswith(b"\xef\xbb\xbf")
-    text = body.decode("utf-8-sig")
-    assert len(text.splitlines()) == 3
-    assert "2611220047" in text
-    assert "张" not in text
-    assert csv_line(["=1+1", "@x", "-2", "+3", "\tq", "ok"]).strip() == "'=1+1,'@x,'-2,'+3,'\tq,ok"
-
-
-def test_search_pages(session: Session, app: Flask) -> None:
-    """Fifty a page, the newest first, no row twice."""
-    f.world(session)
-    for number in range(60):
-        done(session, "nurse", act("register", {"specimen": f"P{number:04d}"}, {"tests": ["CBC"]}))
-    mine = _scope(session, "manager")
-    wanted = search_queries.Filter(site=f.TOWN)
-    pages = [search_queries.find(session, mine, "manager", wanted, page=page) for page in (1, 2, 9)]
-    assert [(len(p.rows), p.page, p.pages, p.total) for p in pages] == [(50, 1, 2, 60), (10, 2, 2, 60), (10, 2, 2, 60)]
-    assert len({row.id for page in pages[:2] for row in page.rows}) == 60
