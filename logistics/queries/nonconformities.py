@@ -104,7 +104,7 @@ def _rows(scope: Scope, wanted: Filter) -> Select[Nonconformity]:
     return (
         select(Nonconformity)
         .outerjoin(Nonconformity.specimen)
-        .options(contains_eager(Nonconformity.specimen).noload(Specimen.tests))
+        .options(contains_eager(Nonconformity.specimen))
         .where(*_where(scope, wanted))
         .order_by(Nonconformity.found_at.desc(), Nonconformity.id.desc())
     )

@@ -126,7 +126,7 @@ class Desk:
                 Nonconformity.consignment_number == number,
                 Nonconformity.disposition == "",
             )
-            assert sorted(self.session.scalars(open_findings)) == sorted(missed)
+            assert Counter(self.session.scalars(open_findings)) == Counter(missed)
         assert all(times == 1 for times in here.values())  # a tube is received in one box
 
 

@@ -59,7 +59,7 @@ PATHS = {
             _l("Send a photo of a nonconformity"),
             _l(
                 "JPEG, PNG or WebP, at most 8 MB: base64 in JSON, or multipart with the field “photo”. The picture is"
-                " made anew without its metadata; an act then quotes it by its SHA-256. Sending it again changes nothing."
+                " made anew without its metadata; an act quotes it by its SHA-256. Sending it again changes nothing."
             ),
             body=media(obj({"photo": text(_l("The picture in base64."))}), {"photo": "/9j/4AAQSkZJRgABAQ=="}),
             answer=media(_PHOTO_SCHEMA, _PHOTO),

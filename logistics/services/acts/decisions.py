@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from logistics.domain.custody import EventType as E
@@ -152,7 +151,7 @@ def because(desk: Desk, reason: Reason) -> dict[str, Any]:
     return {"reason": reason.code, "hl7": reason.hl7, "note": _note(desk), **attachments.quoted(desk)}
 
 
-def _came_in(desk: Desk, specimen: Specimen) -> Mapping[str, Any]:
+def _came_in(desk: Desk, specimen: Specimen) -> dict[str, Any]:
     """The consignment in which the tube came, so that a finding leads back to its box."""
     number = specimen.consignment_number or attachments.last_consignment(desk.session, specimen.id)
     return {"consignment": number} if number else {}
