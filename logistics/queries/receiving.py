@@ -10,12 +10,13 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from logistics.domain.access import Scope
+from logistics.domain.numbers import normalise
 from logistics.domain.transitions import ConsignmentState as C
 from logistics.errors import NotFound
-from logistics.models import Box, Consignment, ConsignmentLine, Nonconformity, Reason, Specimen
+from logistics.models import Box, Consignment, ConsignmentLine, Counter, Handover, Nonconformity, Reason, Specimen
 from logistics.queries.worklists import day_start
 
-COMING = (C.SEALED, C.IN_TRANSIT, C.ARRIVED, C.DELIVERED)
+COMING = (C.SEALED, C.IN_TRANSIT, C.WAITING, C.ARRIVED, C.DELIVERED)
 GRACE = timedelta(minutes=10)
 REJECT_KEYS = 9
 
@@ -30,7 +31,7 @@ def incoming(session: Session, scope: Scope, *, now: datetime) -> list[Consignme
     query = query.where(Consignment.state.not_in((C.OPEN, C.CANCELLED)), Consignment.kind == "specimens")
     if not scope.everything:
         query = query.where(Consignment.destination_code == (scope.home or ""))
-    rank = {C.DELIVERED: 0, C.ARRIVED: 1, C.IN_TRANSIT: 2, C.SEALED: 3, C.CLOSED: 4}
+    rank = {C.DELIVERED: 0, C.ARRIVED: 1, C.IN_TRANSIT: 2, C.WAITING: 2, C.SEALED: 3, C.CLOSED: 4}
     found = list(session.scalars(query.limit(300)))
     return sorted(found, key=lambda one: (rank.get(C(one.state), 5), _when(one, now), one.number))
 
@@ -43,7 +44,7 @@ def _when(one: Consignment, now: datetime) -> float:
 
 def is_overdue(one: Consignment, *, now: datetime) -> bool:
     """Under way later than promised, with ten minutes of grace."""
-    under_way = one.state in {C.IN_TRANSIT}
+    under_way = one.state in {C.IN_TRANSIT, C.WAITING}
     return under_way and one.expected_at is not None and now > one.expected_at + GRACE
 
 
@@ -77,6 +78,7 @@ class Receipt:
     consignment: Consignment
     lines: Sequence[Line]
     strangers: Sequence[Nonconformity]  # found in the box, not on the manifest, unknown to the network
+    box_findings: Sequence[Nonconformity]  # what is wrong with the box itself
 
 
 def receipt(session: Session, consignment: Consignment) -> Receipt:
@@ -87,13 +89,42 @@ def receipt(session: Session, consignment: Consignment) -> Receipt:
         .where(ConsignmentLine.outcome.not_in(("refused", "unpacked")))
         .order_by(ConsignmentLine.position, Specimen.id)
     ).all()
-    strangers = session.scalars(
+    found = session.scalars(
         select(Nonconformity)
         .where(Nonconformity.consignment_number == consignment.number, Nonconformity.specimen_id.is_(None))
-        .where(Nonconformity.accession != "")
         .order_by(Nonconformity.id)
     ).all()
-    return Receipt(consignment, [Line(line, specimen) for line, specimen in rows], strangers)
+    strangers = [one for one in found if one.accession]
+    of_box = [one for one in found if not one.accession]
+    return Receipt(consignment, [Line(line, specimen) for line, specimen in rows], strangers, of_box)
+
+
+def missed(session: Session, scope: Scope, code: str) -> list[Specimen]:
+    """Tubes with this number that somebody misses, within ``scope``."""
+    query = select(Specimen).where(Specimen.accession_key == normalise(code), Specimen.state.in_(("missing", "lost")))
+    return [
+        one
+        for one in session.scalars(query.order_by(Specimen.id).limit(20))
+        if scope.covers(one.collecting_site_code, one.destination_code, one.location_code)
+    ]
+
+
+def board(session: Session) -> int:
+    """The counter that every recorded act moves on: while it stands, no receipt has changed."""
+    return session.scalar(select(Counter.value).where(Counter.name == "board")) or 0
+
+
+def box_wide_reasons(session: Session) -> list[Reason]:
+    """What may be said of a box, or of all its tubes at once: of the box first."""
+    query = select(Reason).where(Reason.kind.in_(("reject", "deviation", "handover")), Reason.active)
+    query = query.where(Reason.code.not_in(("TUBE_MISSING", "UNEXPECTED")))
+    return sorted(session.scalars(query), key=lambda one: (one.kind == "reject", one.position, one.code))
+
+
+def handover_state(session: Session, number: str) -> str:
+    """signed | giver_outstanding | differs: the worst of the handovers of a consignment."""
+    states = set(session.scalars(select(Handover.state).where(Handover.consignment_number == number)))
+    return next((state for state in ("differs", "giver_outstanding") if state in states), "signed")
 
 
 def reject_reasons(session: Session) -> list[Reason]:

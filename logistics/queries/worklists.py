@@ -39,10 +39,10 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "in_box": (S.PACKED, S.SEALED),
     "away": (S.IN_TRANSIT, S.ARRIVED, S.DELIVERED),
     "done": (S.RECEIVED, S.ACCEPTED, S.ACCEPTED_CONCESSION, S.DISPOSED),
-    "problem": (S.REJECTED, S.MISSING, S.LOST, S.RECALLED, S.COLLECTION_FAILED),
+    "problem": (S.REJECTED, S.MISSING, S.LOST, S.RECALLED, S.RETURNED, S.COLLECTION_FAILED),
 }
 STILL_HERE = (S.REGISTERED, S.COLLECTED, S.PACKED, S.SEALED)
-BAD = (S.REJECTED, S.LOST, S.MISSING, S.RECALLED)
+BAD = (S.REJECTED, S.LOST, S.MISSING, S.RECALLED, S.RETURNED)
 PRIORITY_RANK = case({"stat": 0, "urgent": 1}, value=Specimen.priority, else_=2)
 MAX_ROWS = 500
 
@@ -212,13 +212,14 @@ def loads(session: Session, scope: Scope, *, now: datetime) -> list[Load]:
     """Boxes being packed, waiting, and those that left today, newest first."""
     query = (
         select(Consignment)
-        .where(or_(Consignment.state.in_(("open", "sealed")), Consignment.departed_at >= day_start(now)))
+        .where(or_(Consignment.state.in_(("open", "sealed", "waiting")), Consignment.departed_at >= day_start(now)))
         .where(Consignment.state != "cancelled", Consignment.kind != "return")
         .options(joinedload(Consignment.origin), joinedload(Consignment.destination))
     )
     if not scope.everything:
         home = [scope.home] if scope.home else []
-        query = query.where(Consignment.origin_code.in_(home))
+        on_its_way = (Consignment.state == "waiting") & Consignment.location_code.in_(home)
+        query = query.where(or_(Consignment.origin_code.in_(home), on_its_way))
     found = list(session.scalars(query.order_by(Consignment.opened_at.desc()).limit(60)))
     signed = handovers(session, [one.number for one in found])
     return [Load(one, signed.get(one.number, [])) for one in found]

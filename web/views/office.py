@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 from flask import Response, jsonify, request
 from flask_login import current_user
+from sqlalchemy import select
 
 from logistics import catalogue
 from logistics.db import db
 from logistics.errors import Invalid, LabrelayError
-from logistics.models import Site, Specimen
+from logistics.models import Site, Specimen, User
+from logistics.services import legs, network
 from web.errors import status_of
 from web.messages import sentence_of
 from web.rendering import locale
@@ -95,6 +97,7 @@ def test_words(specimen: Specimen) -> list[str]:
 
 def install_filters(state: Any) -> None:
     """Template filters of these pages: |tests, |container_name, |cap_colour, |type_name, |site_name."""
+    state.app.jinja_env.globals["couriers_here"] = couriers_here
     state.app.jinja_env.filters.update(
         tests=test_words,
         container_name=container_name,
@@ -102,6 +105,14 @@ def install_filters(state: Any) -> None:
         type_name=type_name,
         site_name=site_name,
     )
+
+
+def couriers_here() -> list[dict[str, str]]:
+    """The couriers who fetch from the present user's site: those of it and of the sites above."""
+    session = db.session()
+    chain = legs.chain_up(current_user.site_code or "", network.parents(session))
+    query = select(User).where(User.role == "courier", User.active, User.site_code.in_(chain)).order_by(User.username)
+    return [{"username": one.username, "name": one.name(locale())} for one in session.scalars(query)]
 
 
 def iso(at: datetime | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from logistics import clock
 from logistics.db import db
-from logistics.models import Consignment, Nonconformity, Reason, User
-from logistics.queries import receiving, worklists
+from logistics.models import Consignment, Nonconformity, Reason, Specimen, User
+from logistics.queries import nonconformities, receiving, worklists
+from logistics.services import reasons, recollection
 from telemetry import queries as telemetry
 from web.access import access
 from web.auth import scope
@@ -32,14 +33,15 @@ def desk() -> str:
     now = clock.now()
     code = request.args.get("consignment", "").strip()[:64]
     state = receipt_json(session, receiving.find(session, scope(), code)) if code else None
-    reasons = receiving.reject_reasons(session)
+    rejections = receiving.reject_reasons(session)
     return render_template(
         "receiver/desk.html",
         state=state,
         waiting=[one for one in receiving.incoming(session, scope(), now=now) if one.state in {"arrived", "delivered"}],
         undecided=receiving.undecided(session, office.own_site()),
-        reasons=[reason_json(reason, place) for place, reason in enumerate(reasons, start=1)],
+        reasons=[reason_json(reason, place) for place, reason in enumerate(rejections, start=1)],
         deviations=receiving.deviation_reasons(session),
+        all_reasons=[any_reason_json(reason) for reason in receiving.box_wide_reasons(session)],
         reason_names=collector.reason_names(session),
         site=office.own_site(),
         signer=current_user.name(locale()),
@@ -57,6 +59,22 @@ def reason_json(reason: Reason, place: int) -> dict[str, Any]:
     }
 
 
+def any_reason_json(reason: Reason) -> dict[str, Any]:
+    """A reason with what it may be used for when it concerns many tubes of a box, or the box itself."""
+    of_box = reason.kind == "handover" or reason.hl7.startswith(reasons.BOX_PREFIX)
+    uses = [
+        use
+        for use, fits in (
+            ("box", of_box),
+            ("hold", True),
+            ("concession", reason.concession and reason.kind != "handover"),
+            ("reject", reason.kind == "reject"),
+        )
+        if fits
+    ]
+    return {"code": reason.code, "name": reason.name(locale()), "uses": uses}
+
+
 @blueprint.get("/find.json")
 @access("receiver", "manager")
 @office.json_errors
@@ -71,9 +89,38 @@ def find() -> Response:
 @access("receiver", "manager")
 @office.json_errors
 def receipt(number: str) -> Response:
-    """A box being received, as it stands now; asked every two seconds by everybody who works on it."""
+    """A box being received, as it stands now; asked every two seconds by everybody who works on it.
+
+    While nobody recorded anything anywhere (the counter of live pages) the answer is 'nothing new', for nothing.
+    """
     session = db.session()
-    return office.tagged(receipt_json(session, receiving.find(session, scope(), number)))
+    found = receiving.find(session, scope(), number)
+    tag = f"{found.number}-{receiving.board(session)}-{clock.now():%Y%m%d%H%M}-{locale()}"
+    if request.if_none_match.contains_weak(tag):
+        response = Response(status=304)
+    else:
+        response = jsonify(receipt_json(session, found))
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@blueprint.get("/missing.json")
+@access("receiver", "manager")
+@office.json_errors
+def missing() -> Response:
+    """Tubes with the scanned number that somebody misses: they may turn up without their box."""
+    session = db.session()
+    found = receiving.missed(session, scope(), request.args.get("code", "").strip()[:64])
+    return jsonify(
+        {
+            "tubes": [
+                office.tube_json(one)
+                | {"missing_from": one.missing_from, "from_name": office.site_name(one.collecting_site_code)}
+                for one in found
+            ]
+        }
+    )
 
 
 def receipt_json(session: Session, one: Consignment) -> dict[str, Any]:
@@ -82,6 +129,9 @@ def receipt_json(session: Session, one: Consignment) -> dict[str, Any]:
     found = receiving.receipt(session, one)
     names = [one.holder, *(entry.line.checked_by for entry in found.lines), *(n.found_by for n in found.strangers)]
     people = worklists.people(session, names)
+    again = nonconformities.replacements(
+        session, [entry.specimen.id for entry in found.lines if recollection.rejected_tests(entry.specimen)]
+    )
     return {
         "consignment": {
             "number": one.number,
@@ -91,6 +141,7 @@ def receipt_json(session: Session, one: Consignment) -> dict[str, Any]:
             "destination": one.destination_code,
             "destination_name": office.site_name(one.destination_code),
             "mine": one.destination_code == office.own_site(),
+            "handover_state": receiving.handover_state(session, one.number),
             "holder": one.holder,
             "holder_name": _name(people, one.holder),
             "seal_head": (one.seal_number or "")[:-4],
@@ -103,8 +154,9 @@ def receipt_json(session: Session, one: Consignment) -> dict[str, Any]:
             "manifest_url": url_for("labels.manifest", number=one.number),
         },
         "transit": transit(session, one, now=clock.now()),
-        "tubes": [_tube(entry, people) for entry in found.lines],
+        "tubes": [_tube(entry, people, again.get(entry.specimen.id, ())) for entry in found.lines],
         "strangers": [_stranger(each, people) for each in found.strangers],
+        "box_findings": [_stranger(each, people) for each in found.box_findings],
     }
 
 
@@ -123,14 +175,21 @@ def transit(session: Session, one: Consignment, *, now: datetime) -> dict[str, A
     return {"min_c": low, "max_c": high, "now_c": temps[-1], "tone": "ok" if inside else "danger"}
 
 
-def _tube(entry: receiving.Line, people: Mapping[str, User]) -> dict[str, Any]:
+def _tube(entry: receiving.Line, people: Mapping[str, User], again: Sequence[Specimen]) -> dict[str, Any]:
     line = entry.line
+    words = office.test_words(entry.specimen)
     return office.tube_json(entry.specimen) | {
+        "ordered": [
+            {"code": ordered.test_code, "name": word, "reason": ordered.rejected_reason}
+            for ordered, word in zip(entry.specimen.tests, words, strict=True)
+        ],
+        "again": [{"accession": one.accession, "state": one.state} for one in again],
+        "found_site": office.site_name(line.found_site) if line.found_site else None,
+        "found_in": line.found_in,
         "outcome": line.outcome,
         "condition": line.condition,
         "checked_by": _name(people, line.checked_by),
         "checked_at": office.iso(line.checked_at),
-        "elsewhere": entry.specimen.consignment_number not in {None, line.consignment_number},
     }
 
 
@@ -139,6 +198,8 @@ def _stranger(found: Nonconformity, people: Mapping[str, User]) -> dict[str, Any
         "accession": found.accession,
         "reason": found.reason_code,
         "note": found.note,
+        "photo": url_for("photos.photo", sha256=found.photo) if found.photo else None,
+        "open": found.disposition == "",
         "found_by": _name(people, found.found_by),
         "found_at": office.iso(found.found_at),
     }
@@ -196,8 +257,9 @@ def command_list(session: Session) -> list[dict[str, Any]]:
         ("CMDLEAKED", gettext("Condition: leaked"), "L"),
         ("CMDACCEPT", gettext("Accept all good ones"), "A"),
         ("CMDMISSING", gettext("Declare missing"), "M"),
+        ("CMDBOX", gettext("Whole box"), "B"),
         ("CMDFINISH", gettext("Finish"), "F"),
     )
-    reasons = [reason_json(reason, place) for place, reason in enumerate(receiving.reject_reasons(session), start=1)]
-    rejects = [{**one, "name": gettext("Reject: %(reason)s", reason=one["name"])} for one in reasons]
+    known = [reason_json(reason, place) for place, reason in enumerate(receiving.reject_reasons(session), start=1)]
+    rejects = [{**one, "name": gettext("Reject: %(reason)s", reason=one["name"])} for one in known]
     return [{"command": command, "name": name, "key": key} for command, name, key in words] + rejects

@@ -34,13 +34,16 @@ function apply(day, { act, waiting, told }) {
     if (!stop) day.places[act.site] = { state: "done", at, waiting };
   } else if (act.type === "hand_over") {
     handOver(day, act, waiting, at);
+  } else if (act.type === "sign_handover") {
+    for (const load of day.loads) if ((act.subject.consignments || []).includes(load.number)) load.signed = { at, waiting };
   }
 }
 
 /** An act may be in the day already (its answer was lost): what it did once is not done twice. */
 function handOver(day, act, waiting, at) {
   const { consignment, box } = act.subject;
-  const giving = act.payload.meaning === "delivery";
+  const { meaning } = act.payload;
+  const giving = meaning === "delivery" || meaning === "elsewhere" || (meaning === "transfer" && day.loads.some((one) => one.holder === day.username && [consignment, box].includes(consignment ? one.number : one.box)));
   const refused = new Set((act.payload.refused || []).map((one) => one.specimen));
   let load = day.loads.find((one) => (consignment ? one.number === consignment : one.box === box));
   const told = day.handovers.find((one) => one.site === act.site && one.meaning === act.payload.meaning && [consignment, load && load.number].includes(one.consignment));
@@ -71,12 +74,26 @@ export function inOrder(stops, order) {
 export const carried = (day) => day.loads.filter((load) => load.holder === day.username);
 export const tubeCount = (load) => (load.unknown ? load.count || 0 : load.tubes.length);
 
-/** Boxes to take and boxes to give at a site. */
+export const standsAt = (load) => load.location || load.origin;
+const HANDED_IN = new Set(["transfer", "elsewhere"]);
+
+/** Sealed boxes that stand at a site. */
+export const takeable = (day, site) => day.loads.filter((load) => (load.state === "sealed" || load.state === "waiting") && !load.holder && standsAt(load) === site);
+
+/** Boxes to take and boxes to give at a site. What he has handed in here himself is for the next courier. */
 export function expected(day, site) {
+  const mine = (load) => day.handovers.some((one) => one.consignment === load.number && one.site === site && HANDED_IN.has(one.meaning));
   return {
-    take: day.loads.filter((load) => load.state === "sealed" && !load.holder && load.origin === site),
-    give: day.loads.filter((load) => load.holder === day.username && load.destination === site),
+    take: takeable(day, site).filter((load) => load.state === "sealed" || !mine(load)),
+    give: day.loads.filter((load) => load.holder === day.username && (load.destination === site || (load.via || []).includes(site))),
   };
+}
+
+/** What handing over this load here means: delivery, transfer (sealed, on its way) or elsewhere (deliberately). */
+export function meaningOf(day, load, site, scan) {
+  if (load.holder !== day.username) return "pickup";
+  if (load.destination === site) return "delivery";
+  return scan && scan.elsewhere ? "elsewhere" : "transfer";
 }
 
 /** The tube that expires first: {accession, at} or null. */
@@ -88,7 +105,7 @@ export function mostUrgent(load) {
 /** Sites with something to do that are no stop of what is left of the plan. */
 export function extraSites(day) {
   const planned = new Set(day.route.filter((stop) => stop.state !== "done" && stop.state !== "skipped").map((stop) => stop.site));
-  const found = new Set(day.loads.map((load) => (load.holder === day.username ? load.destination : load.origin)).filter((site) => site && !planned.has(site)));
+  const found = new Set(day.loads.map((load) => (load.holder === day.username ? load.destination : standsAt(load))).filter((site) => site && !planned.has(site)));
   for (const [site, place] of Object.entries(day.places)) if (place.state === "arrived" && !planned.has(site)) found.add(site);
   return Array.from(found).filter((site) => day.sites[site]).sort((a, b) => rankExtra(day, a) - rankExtra(day, b) || a.localeCompare(b));
 }
@@ -135,7 +152,7 @@ export function losses(day, left, nowMs) {
   const expectedAt = etas(day, left, nowMs);
   const found = [];
   for (const load of day.loads) {
-    const from = load.holder === day.username ? 0 : left.findIndex((stop) => stop.site === load.origin) + 1;
+    const from = load.holder === day.username ? 0 : left.findIndex((stop) => stop.site === standsAt(load)) + 1;
     if (load.holder !== day.username && from === 0) continue;
     const stop = left.slice(from).find((one) => one.site === load.destination);
     if (!stop) {

@@ -1,6 +1,6 @@
 /** What a scanned label means at a stop, what differs at the end of it, and whether a seal was read right. */
 import { normalise } from "../numbers.js";
-import { expected } from "./courier-model.js";
+import { expected, takeable } from "./courier-model.js";
 
 /** Twelve bits of the last four characters of a seal; the same sum as logistics/domain/seals.py. */
 export function tailCheck(seal) {
@@ -19,8 +19,8 @@ export function tailCheck(seal) {
 export function meaning(day, site, visit, text, kind) {
   const code = normalise(text);
   const same = (known) => Boolean(known) && normalise(known) === code;
-  const { take, give } = expected(day, site);
-  const here = [...give, ...take];
+  const { give } = expected(day, site);
+  const here = [...give, ...away(day, give, visit), ...takeable(day, site)];
   const isBox = (load) => same(load.box) || same(load.number);
   const load = here.find(isBox);
   if (load) return { what: visit.boxes[load.box] ? "box_again" : "box", load, code };
@@ -45,11 +45,14 @@ export function meaning(day, site, visit, text, kind) {
   return { what: kind === "box" || kind === "consignment" ? "box_unknown" : "tube_unknown", load: null, code };
 }
 
+/** Boxes for another place that he hands in here all the same, with a reason. */
+const away = (day, give, visit) => day.loads.filter((load) => load.holder === day.username && (visit.boxes[load.box] || {}).elsewhere && !give.includes(load));
+
 /** Differences at the end of a visit, per scanned box: [{load, verified, unverified: [accession], refused: {…}}]. */
 export function differences(day, site, visit) {
   const { take, give } = expected(day, site);
   const here = [...give, ...take];
-  const taken = here.filter((load) => visit.boxes[load.box]);
+  const taken = [...give, ...away(day, give, visit), ...takeable(day, site)].filter((load) => visit.boxes[load.box]);
   const unknown = Object.keys(visit.boxes).filter((box) => visit.boxes[box].unknown && !here.some((load) => load.box === box))
     .map((box) => ({ box, number: null, unknown: true, tubes: [], temp_class: null, holder: null }));
   const parts = [...taken, ...unknown].map((load) => {

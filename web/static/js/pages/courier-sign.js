@@ -5,21 +5,27 @@
  */
 import { createAct, answerFor } from "../acts.js";
 import { now } from "../clock.js";
+import { css } from "../css.js";
 import { fill, h, icon } from "../dom.js";
+import { describe, draw, makeOffer, stockUp } from "../handover-offer.js";
 import { _ } from "../i18n.js";
 import { add, dismiss } from "../outbox.js";
 import { play } from "../sound.js";
 import { toast } from "../toast.js";
 import { uuid } from "../uuid.js";
+import { STYLE as GIVE_STYLE, signAct } from "../give.js";
+import { meaningOf } from "./courier-model.js";
 import { differences, tailCheck } from "./courier-rules.js";
 import * as store from "./courier-store.js";
 import { insideBand, personName, reasonName, sheet } from "./courier-sheet.js";
 import { siteName } from "./courier-words.js";
 
+css(GIVE_STYLE);
 const SEAL = "*seal";
 const OTHER = "*other";
+const APP = "*app"; // the giver signs on his own device
 const ANSWER_MS = 6000;
-const SIGNATURE_CODES = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "seal_tail_wrong", "user_unknown", "other_party_missing", "two_people_needed"]);
+const SIGNATURE_CODES = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "seal_tail_wrong", "user_unknown", "other_party_missing", "two_people_needed", "seal_tail_locked", "offer_unknown", "offer_of_other", "offer_used"]);
 
 export function openSign(app, { stop = null, note = null, again = null }) {
   return new Signing(app, stop, note, again).open();
@@ -31,6 +37,8 @@ class Signing {
     const { parts, missing } = again ? { parts: [this.fromAct(again)], missing: [] } : differences(app.day, this.site, note);
     Object.assign(this, { parts, missing, giving: parts.some((one) => one.giving), counts: {}, tails: {} });
     this.mixed = this.giving && parts.some((one) => !one.giving);
+    this.offer = again && again.payload.method === "app" ? { id: again.payload.handover_id, loads: [] } : note && note.offer;
+    if (this.offer && !this.giving) this.who = APP;
   }
 
   /** A handover that came back, as it was stated then. */
@@ -40,11 +48,13 @@ class Signing {
     const refused = Object.fromEntries((act.payload.refused || []).map((one) => [one.specimen, one.reason]));
     return {
       load: known || { box: act.subject.box || number, number, tubes: [], unknown: true }, refused, verified: 0, unverified: [],
-      scan: { temp: act.payload.box_temp_c || "", there: {}, how: act.how, count: act.payload.count }, count: act.payload.count, giving: act.payload.meaning === "delivery",
+      scan: { temp: act.payload.box_temp_c || "", there: {}, how: act.how, count: act.payload.count }, count: act.payload.count, giving: ["delivery", "elsewhere"].includes(act.payload.meaning),
+      meaning: act.payload.meaning,
     };
   }
 
   async open() {
+    if (this.giving) stockUp();
     this.body = h("form", { class: "stack", novalidate: true, id: "sign-form", onsubmit: (event) => { event.preventDefault(); this.confirm(); } });
     this.button = h("button", { class: "btn btn-primary btn-thumb", type: "submit", form: "sign-form" });
     this.paint();
@@ -113,21 +123,24 @@ class Signing {
 
   people() {
     const known = this.app.day.signers[this.site] || [];
-    const options = [...known.map((person) => [person.username, personName(person)]), [OTHER, _("Somebody else, with user name")], ...(this.giving ? [] : [[SEAL, _("Nobody can sign: last 4 characters of the seal")]])];
+    const app = this.giving ? _("On the receiver’s own screen: show the code") : this.offer ? _("On the giver’s own device: code read") : _("On the giver’s own device: scan the code");
+    const options = [...(this.again && !this.offer ? [] : [[APP, app]]), ...known.map((person) => [person.username, personName(person)]), [OTHER, _("Somebody else, with user name")], ...(this.giving ? [] : [[SEAL, _("Nobody can sign: last 4 characters of the seal")]])];
     return h("fieldset", { class: "choice-grid" }, h("legend", { class: "label" }, this.giving ? _("Who receives it?") : _("Who hands it over?")),
-      options.map(([value, label]) => h("label", { class: "choice" }, h("input", { type: "radio", name: "who", value, checked: this.who === value || null, onchange: () => this.choose(value) }), h("span", {}, icon(value === SEAL ? "seal" : "user"), label))));
+      options.map(([value, label]) => h("label", { class: "choice" }, h("input", { type: "radio", name: "who", value, checked: this.who === value || null, onchange: () => this.choose(value) }), h("span", {}, icon(value === SEAL ? "seal" : value === APP ? "qr" : "user"), label))));
   }
 
   choose(who) {
     Object.assign(this, { who, trouble: "" });
     this.paint();
     const field = this.body.querySelector("[name=username], [name=pin], [name^=tail-]");
+    if (!field) return;
     field.focus();
     field.scrollIntoView({ block: "center" });
   }
 
   signature() {
     if (!this.who) return null;
+    if (this.who === APP) return this.giving ? this.ownCode() : this.readCode();
     if (this.who === SEAL) {
       return h("div", { class: "stack-sm" }, this.parts.map((one) => h("label", { class: "field" }, h("span", { class: "label" }, _("Last 4 characters of the seal on %(box)s", { box: one.load.box })),
         h("input", { class: "input input-lg input-code", name: `tail-${one.load.box}`, maxlength: 4, autocapitalize: "characters", autocomplete: "off", spellcheck: "false", value: this.tails[one.load.box] || "", oninput: (event) => { this.tails[one.load.box] = event.target.value.trim().toUpperCase(); } }))));
@@ -137,6 +150,38 @@ class Signing {
       h("label", { class: "field" }, h("span", { class: "label" }, this.giving ? _("PIN of the one who receives") : _("PIN of the one who hands over")),
         h("input", { class: "input input-lg", name: "pin", type: "password", inputmode: "numeric", autocomplete: "off", maxlength: 8 })),
       h("p", { class: "muted" }, this.giving ? _("The PIN signs: “I have received these boxes.”") : _("The PIN signs: “I have handed over these boxes.”")));
+  }
+
+  /** What the giver's code says, beside what was scanned and counted here. */
+  readCode() {
+    if (!this.offer) return h("div", { class: "notice tone-info" }, icon("qr"), h("div", { class: "notice-body" }, _("Close this and scan the code on the giver’s screen with the camera of this stop.")));
+    const said = this.parts.map((one) => {
+      const offered = this.offer.loads.find((load) => load.number === one.load.number);
+      if (!one.load.number || !this.offer.loads.length) return null;
+      if (!offered) return _("Box %(box)s is not in the giver’s code.", { box: one.load.box });
+      return offered.count === this.countOf(one) ? null : _("%(box)s: the giver’s code says %(n)s tubes, you take %(m)s. Ask the giver to put the count right before signing.", { box: one.load.box, n: offered.count, m: this.countOf(one) });
+    });
+    const left = this.offer.loads.filter((load) => !this.parts.some((one) => !one.load.number || one.load.number === load.number)).map((load) => _("In the giver’s code and not scanned: %(number)s.", { number: load.number }));
+    const lines = [...said, ...left].filter(Boolean);
+    return h("div", { class: `notice tone-${lines.length ? "warn" : "ok"}` }, icon(lines.length ? "warning" : "check-circle"), h("div", { class: "notice-body" }, lines.length ? lines.map((line) => h("p", {}, line)) : _("The code says the same. The giver signs on the own device; until then the record shows the signature as outstanding.")));
+  }
+
+  /** The code for the receiver, and the courier's own signature under it. */
+  ownCode() {
+    const loads = this.ownLoads();
+    this.mine = this.mine || makeOffer(this.meaningOf(this.parts[0]), loads);
+    if (!this.mine) return h("div", { class: "notice tone-warn" }, icon("offline"), h("div", { class: "notice-body" }, _("No code is left on this device. Sign with the PIN of the receiver.")));
+    this.canvas = this.canvas || h("canvas", { class: "offer-code", role: "img", "aria-label": _("Code for the one who takes the boxes") });
+    draw(this.canvas, describe(this.mine.id, this.meaningOf(this.parts[0]), loads).text);
+    return h("div", { class: "offer" }, this.canvas, h("p", { class: "muted center" }, _("The receiver scans this at the desk. Then sign here: “I have handed over these boxes.”")));
+  }
+
+  ownLoads() {
+    return this.parts.filter((one) => one.load.number).map((one) => ({ number: one.load.number, count: this.countOf(one) }));
+  }
+
+  meaningOf(one) {
+    return one.meaning || meaningOf(this.app.day, one.load, this.site, one.scan);
   }
 
   fail(text) {
@@ -154,6 +199,7 @@ class Signing {
     if (this.parts.some((one) => one.scan.temp && !/^-?\d{1,2}(\.\d)?$/.test(one.scan.temp))) return _("Write the box temperature like 5.2.");
     if (this.parts.some((one) => one.load.unknown && !(this.countOf(one) > 0))) return _("State how many tubes you counted.");
     if (!this.who) return _("Choose who signs.");
+    if (this.who === APP) return this.checkCode();
     if (this.who === SEAL) {
       for (const one of this.parts) {
         const tail = this.tails[one.load.box] || "";
@@ -167,15 +213,23 @@ class Signing {
     return "";
   }
 
+  checkCode() {
+    if (this.giving) return this.mine ? "" : _("No code is left on this device. Sign with the PIN of the receiver.");
+    if (!this.offer) return _("Scan the code on the giver’s screen first.");
+    const outside = this.offer.loads.length ? this.parts.find((one) => one.load.number && !this.offer.loads.some((load) => load.number === one.load.number)) : null;
+    return outside ? _("Box %(box)s is not in the giver’s code.", { box: outside.load.box }) : "";
+  }
+
   async confirm() {
     if (this.busy) return;
     const problem = this.check();
     if (problem) { this.fail(problem); return; }
     this.busy = true;
     this.button.setAttribute("aria-busy", "true");
-    const pin = this.who === SEAL ? null : this.body.elements.pin.value;
-    const handover = uuid();
-    const acts = this.parts.map((one) => this.act(one, handover, pin));
+    const pin = this.who === SEAL || this.who === APP ? null : this.body.elements.pin.value;
+    const handover = this.who === APP && !this.giving ? this.offer.id : uuid();
+    const own = this.giving && this.who === APP;
+    const acts = own ? [signAct({ id: this.mine.id, meaning: this.meaningOf(this.parts[0]), loads: this.ownLoads(), site: this.site, position: this.app.duty.place() })] : this.parts.map((one) => this.act(one, handover, pin));
     const answers = acts.map((act) => answerFor(act.id, ANSWER_MS));
     for (const act of acts) await add(act, { place: this.site });
     this.settle(acts, await Promise.all(answers));
@@ -184,12 +238,15 @@ class Signing {
   act(one, handover, pin) {
     const { load } = one;
     const payload = {
-      handover_id: handover, meaning: one.giving ? "delivery" : "pickup", count: this.countOf(one),
+      handover_id: handover, meaning: this.meaningOf(one), count: this.countOf(one),
       refused: Object.entries(one.refused).map(([specimen, reason]) => ({ specimen, reason })),
       checked: one.verified,
     };
     if (one.scan.temp) payload.box_temp_c = one.scan.temp;
-    if (this.who === SEAL) payload.seal_tail = this.tails[load.box];
+    if (one.scan.elsewhere) payload.elsewhere = { reason: one.scan.elsewhere };
+    if (one.scan.seal) payload.seal = one.scan.seal;
+    if (this.who === APP) payload.method = "app";
+    else if (this.who === SEAL) payload.seal_tail = this.tails[load.box];
     else Object.assign(payload, { other: this.who === OTHER ? this.username : this.who, pin });
     const occurredAt = this.again ? new Date(this.again.occurred_at) : now();
     return createAct("hand_over", { subject: load.number ? { consignment: load.number } : { box: load.box }, how: one.scan.how || "typed", site: this.site, position: this.app.duty.place(), payload, occurredAt });
@@ -211,8 +268,10 @@ class Signing {
       await this.app.refresh();
       return;
     }
-    this.signed = this.parts.filter((one, index) => !bad.includes(answers[index])).map((one) => one.load.box);
+    const own = this.giving && this.who === APP;
+    this.signed = this.parts.filter((one, index) => !bad.includes(answers[own ? 0 : index])).map((one) => one.load.box);
     if (bad.length) toast(bad[0].sentence, "danger", { action: { label: _("What to do"), run: () => this.app.go("#/messages") } });
+    else if (answers.every(Boolean) && this.who === APP) toast(_("Signed. The other’s signature makes it complete."), "ok");
     else if (answers.every(Boolean)) toast(_("Signed by both and recorded."), "ok");
     else toast(_("Signed. It is kept on this phone and sent as soon as there is a signal."), "warn", { timeout: 8000 });
     if (!bad.length) play("ok");

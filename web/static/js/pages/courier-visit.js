@@ -4,9 +4,11 @@ import { confirmDialog } from "../dialog.js";
 import { chip, fill, h, icon } from "../dom.js";
 import { _ } from "../i18n.js";
 import { createScanPanel } from "../scan-panel.js";
+import { readOffer } from "../handover-offer.js";
 import { arrive } from "./courier-today.js";
-import { expected, findStop, mostUrgent, tubeCount } from "./courier-model.js";
-import { differences, meaning } from "./courier-rules.js";
+import { expected, findStop, meaningOf, mostUrgent, standsAt, tubeCount } from "./courier-model.js";
+import { differences, meaning, tailCheck } from "./courier-rules.js";
+import { askElsewhere, openSeal } from "./courier-seal.js";
 import { openSign } from "./courier-sign.js";
 import { openTubes } from "./courier-tubes.js";
 import * as store from "./courier-store.js";
@@ -71,6 +73,8 @@ export class Visit {
   /** One label: what it means here, kept at once, told in colour, tone and one sentence. */
   async scan(text, { how, kind }) {
     fill(part("visit-ask"));
+    if (kind === "offer") return this.takeOffer(text);
+    if (kind === "seal" && this.note.boxes[this.note.current]) return this.takeSeal(text);
     const found = meaning(this.app.day, this.stop.site, this.note, text, kind);
     if (found.what === "box") await this.addBox(found.load, how);
     if (found.what === "box_again") this.note.current = found.load.box;
@@ -80,12 +84,36 @@ export class Visit {
       await this.save();
     }
     if (found.what === "box_unknown") this.offer(found.code, how);
+    if (found.what === "box_aboard") fill(part("visit-ask"), askElsewhere(this, found.load, how));
     this.paint();
     return this.face(found);
   }
 
-  async addBox(load, how) {
-    this.note.boxes[load.box] = { how, tubes: {}, refused: {}, there: {}, unknown: Boolean(load.unknown), number: load.number || null, temp: "", count: null };
+  /** The giver's code: what he gives, and the id that both signatures carry. The boxes themselves are scanned, too. */
+  async takeOffer(text) {
+    const offer = readOffer(text);
+    if (!offer) return { tone: "danger", icon: "cross-circle", sound: "wrong", code: _("Handover code"), sentence: _("This code cannot be read. Ask the giver to show it again.") };
+    this.note.offer = { ...offer, at: offer.at.toISOString() };
+    await this.save();
+    const tubes = offer.loads.reduce((sum, load) => sum + load.count, 0);
+    const { parts } = differences(this.app.day, this.stop.site, this.note);
+    const ready = offer.loads.every((load) => parts.some((one) => one.load.number === load.number));
+    return { tone: "ok", icon: "signature", sound: "ok", code: _("Handover code"), sentence: [_("Boxes %(boxes)s, tubes %(tubes)s.", { boxes: offer.loads.length, tubes }), ready ? _("All scanned: sign now.") : _("Scan the boxes, then sign.")].join(" ") };
+  }
+
+  /** The seal on the box in hand: what it says goes on record, right or wrong. */
+  async takeSeal(text) {
+    const scan = this.note.boxes[this.note.current];
+    const load = this.app.day.loads.find((one) => one.box === this.note.current);
+    scan.seal = text;
+    await this.save();
+    const known = load && load.seal_check !== null && load.seal_check !== undefined;
+    if (known && tailCheck(text) !== load.seal_check) return { tone: "danger", icon: "seal", sound: "wrong", code: text, sentence: _("Another seal than the one on record for %(box)s. It is put on record when you sign.", { box: this.note.current }) };
+    return { tone: "ok", icon: "seal", sound: "ok", code: text, sentence: _("Seal of %(box)s noted.", { box: this.note.current }) };
+  }
+
+  async addBox(load, how, more = {}) {
+    this.note.boxes[load.box] = { ...more, how, tubes: {}, refused: {}, there: {}, unknown: Boolean(load.unknown), number: load.number || null, temp: "", count: null };
     this.note.current = load.box;
     await this.save();
   }
@@ -104,7 +132,7 @@ export class Visit {
       tube_again: () => again(_("Already scanned; it is not counted twice.")),
       box_first: () => wrong(_("This tube belongs to box %(box)s. Scan that box first.", { box: load.box })),
       box_aboard: () => wrong(_("Not for this stop: it goes to %(site)s. Leave it in the car.", { site: load.destination ? site(load.destination) : "–" })),
-      box_elsewhere: () => wrong(_("Not for this stop: on record it stands at %(site)s. Do not take it; call dispatch.", { site: site(load.origin) })),
+      box_elsewhere: () => wrong(_("Not for this stop: on record it stands at %(site)s. Do not take it; call dispatch.", { site: site(standsAt(load)) })),
       box_given: () => again(_("You have handed this box over already.")),
       tube_elsewhere: () => wrong(_("Not for this stop: the tube belongs to box %(box)s. Give it to the staff here.", { box: load.box })),
       box_unknown: () => ({ tone: "warn", icon: "question", sound: "already", code, sentence: _("This phone does not know this box.") }),
@@ -143,7 +171,7 @@ export class Visit {
   pastCard(one) {
     const said = [one.consignment, formatTime(one.at), _("Tubes: %(n)s", { n: one.tubes }), one.refused ? _("refused: %(n)s", { n: one.refused }) : null];
     return h("div", { class: "notice tone-ok" }, icon("check-circle"), h("div", { class: "notice-body" },
-      h("strong", {}, one.meaning === "delivery" ? _("Delivered") : _("Picked up")), " ", said.filter(Boolean).join(" · "), " ", one.waiting ? waitingChip() : null));
+      h("strong", {}, { delivery: _("Delivered"), transfer: _("Handed on"), elsewhere: _("Left here") }[one.meaning] || _("Picked up")), " ", said.filter(Boolean).join(" · "), " ", one.waiting ? waitingChip() : null));
   }
 
   head(stop, parts, missing, past) {
@@ -170,18 +198,24 @@ export class Visit {
     const total = load.tubes.length;
     const refused = scanned ? Object.keys(scanned.refused).length : 0;
     const said = [
-      load.unknown ? _("Not on this phone’s list; you state the count when you sign.") : giving ? _("Tubes: %(n)s", { n: total }) : _("Tubes: %(n)s · goes to %(site)s", { n: total, site: siteName(day, load.destination) }),
+      load.unknown ? _("Not on this phone’s list; you state the count when you sign.") : giving && load.destination === this.stop.site ? _("Tubes: %(n)s", { n: total }) : _("Tubes: %(n)s · goes to %(site)s", { n: total, site: siteName(day, load.destination) }),
       scanned && scanned.verified ? _("checked: %(n)s", { n: scanned.verified }) : null,
       refused ? _("refused: %(n)s", { n: refused }) : null,
     ];
     const card = h("article", { class: `box-card${scanned ? " is-scanned" : ""}${scanned && this.note.current === load.box ? " is-current" : ""}`, "data-box": load.box },
       h("div", { class: "between" }, h("span", { class: "box-code" }, load.box || load.number),
         scanned ? chip(_("Scanned"), "ok", "check") : chip(giving ? _("To deliver") : _("To pick up"), "neutral", giving ? "arrow-down" : "arrow-up")),
-      h("div", { class: "chips" }, tempBadge(day, load) || classChip(load), load.priority !== "routine" ? chip(_("Urgent"), "danger", "bolt") : null, urgent ? useByChip(urgent.at) : null),
+      h("div", { class: "chips" }, tempBadge(day, load) || classChip(load), load.priority !== "routine" ? chip(_("Urgent"), "danger", "bolt") : null, urgent ? useByChip(urgent.at) : null, giving ? this.meaningChip(load) : null, load.signed ? chip(_("Signed by you, not by the receiver yet"), "warn", "signature") : null),
       h("div", {}, said.filter(Boolean).join(" · ")),
       giving ? coldSteps(day, load) : outside(day, load) ? h("div", { class: "notice tone-danger" }, icon("warning"), h("div", { class: "notice-body" }, _("It is outside %(band)s here already. Show it to the staff before you take it.", { band: bandOf(load) }))) : null);
     if (scanned) card.append(this.tools(load, scanned));
     return card;
+  }
+
+  meaningChip(load) {
+    const meant = meaningOf(this.app.day, load, this.stop.site, this.note.boxes[load.box]);
+    if (meant === "transfer") return chip(_("Hand in sealed, it goes on"), "info", "swap");
+    return meant === "elsewhere" ? chip(_("Left here on purpose"), "warn", "route") : null;
   }
 
   tools(load, scanned) {
@@ -192,7 +226,8 @@ export class Visit {
     return h("div", { class: "box-tools" },
       h("div", { class: "field" }, h("label", { for: `temp-${load.box}` }, _("Box temperature, °C")), h("div", { class: "pair" }, field,
         reading && reading.fresh ? h("button", { class: "btn btn-icon", type: "button", "aria-label": _("Take over %(temp)s °C from the logger", { temp: reading.temp_c.toFixed(1) }), "data-key": `logger-${load.box}`, onclick: () => { field.value = reading.temp_c.toFixed(1); change(field.value); } }, icon("radio")) : null)),
-      load.unknown ? null : h("button", { class: "btn", type: "button", "data-key": `tubes-${load.box}`, onclick: () => openTubes(this, load, scanned) }, icon("tubes"), scanned.giving ? _("Tubes") : _("Tubes, refuse")));
+      load.unknown ? null : h("button", { class: "btn", type: "button", "data-key": `tubes-${load.box}`, onclick: () => openTubes(this, load, scanned) }, icon("tubes"), scanned.giving ? _("Tubes") : _("Tubes, refuse")),
+      load.unknown ? null : h("button", { class: "btn btn-danger-quiet", type: "button", "data-key": `seal-${load.box}`, onclick: () => openSeal(this, load) }, icon("seal"), scan.seal ? _("Seal %(seal)s", { seal: scan.seal }) : _("Seal broken…")));
   }
 
   dock(stop, parts, missing) {
@@ -211,6 +246,7 @@ export class Visit {
     if (!signed) return;
     for (const box of signed) delete this.note.boxes[box];
     this.note.current = null;
+    this.note.offer = null;
     await this.save();
     scanPanel().show({ code: _("Ready to scan"), sentence: "" });
     await this.app.refresh();
@@ -218,7 +254,7 @@ export class Visit {
 
   async depart(stop, missing) {
     if (missing.length) {
-      const text = missing.map((load) => h("p", {}, load.holder === this.app.me ? _("Box %(box)s is for this place and is still aboard.", { box: load.box }) : _("Box %(box)s stays here.", { box: load.box })));
+      const text = missing.map((load) => h("p", {}, load.signed ? _("Box %(box)s: you have signed, the receiver has not yet.", { box: load.box }) : load.holder === this.app.me ? _("Box %(box)s is for this place and is still aboard.", { box: load.box }) : _("Box %(box)s stays here.", { box: load.box })));
       if (!(await confirmDialog({ title: _("Leave without these boxes?"), text, action: _("Depart") }))) return;
     }
     this.app.go("#/");

@@ -2,6 +2,8 @@
 import { api } from "../api.js";
 import { submit } from "../acts.js";
 import { confirmDialog } from "../dialog.js";
+import { openGive } from "../give.js";
+import { stockUp } from "../handover-offer.js";
 import { fill, h, icon } from "../dom.js";
 import { ready, _ } from "../i18n.js";
 import { createScanPanel } from "../scan-panel.js";
@@ -35,6 +37,7 @@ function render() {
     part("capacity").textContent = String(box.capacity);
     part("destination").textContent = consignment ? consignment.destination_name : _("The first tube decides");
     part("consignment").textContent = consignment ? consignment.number : "";
+    part("through-field").hidden = Boolean(consignment);
     part("seal-form").hidden = sealed || !tubes.length;
     part("sealed").hidden = !sealed;
   }
@@ -76,7 +79,7 @@ async function openBox(code) {
 
 async function packTube(code, how) {
   if (!state.box) return { tone: "warn", icon: "box", sound: "wrong", sentence: _("Scan the box first, then the tubes.") };
-  const answer = await act("pack", { subject: { specimen: code, box: state.box.code }, how });
+  const answer = await act("pack", { subject: { specimen: code, box: state.box.code }, how, payload: part("through").checked ? { through: true } : {} });
   if (answer.status === "done") await load(state.box.code);
   if (answer.code === "specimen_in_this_box") return { tone: "warn", icon: "check", sound: "already", sentence: _("Already in this box. It is not counted twice.") };
   const shown = face(answer, _("In the box: %(n)s. Next laboratory: %(place)s.", { n: answer.result ? answer.result.count : "", place: state.consignment ? state.consignment.destination_name : "" }));
@@ -138,7 +141,17 @@ async function onScan(code, { how, kind }) {
   return packTube(code, how);
 }
 
+/** All sealed boxes that stand here, signed for on this device; the courier scans the code. */
+async function handOver(button) {
+  const loads = Array.from(document.querySelectorAll("#loads [data-give]"), (row) => JSON.parse(row.dataset.give));
+  if (await openGive({ loads, meaning: "pickup", couriers: JSON.parse(button.dataset.couriers), site: state.site })) await refresh(PARTS);
+}
+
 function wire() {
+  document.addEventListener("click", (event) => {
+    const give = event.target.closest("[data-hand-over]");
+    if (give) handOver(give).catch(toastError);
+  });
   document.addEventListener("click", (event) => {
     const pick = event.target.closest("[data-box]");
     if (pick) openBox(pick.dataset.box).then((shown) => { panel.show({ code: pick.dataset.box, ...shown }); root.scrollIntoView({ block: "start" }); }).catch(toastError);
@@ -163,6 +176,7 @@ async function start() {
   wire();
   render();
   root.dataset.started = "1";
+  stockUp(); // ids for handovers, while there is a signal
   refreshEvery(20, PARTS);
 }
 

@@ -82,8 +82,8 @@ export function showHead(root, state) {
   const one = state.consignment;
   root.querySelector("[data-title]").textContent = one ? _("Box %(box)s from %(place)s", { box: one.box, place: one.origin_name }) : _("Receiving");
   root.querySelector("[data-sub]").textContent = one ? [one.number, one.departed_at ? _("left %(time)s", { time: when(one.departed_at) }) : null, one.delivered_at ? _("handed over %(time)s", { time: when(one.delivered_at) }) : null].filter(Boolean).join(" · ") : _("Scan a box or a consignment label.");
-  const words = { sealed: [_("Sealed"), "info", "seal"], in_transit: [_("On the way"), "brand", "truck"], arrived: [_("Arrived"), "brand", "building"], delivered: [_("Being received"), "warn", "scan"], closed: [_("Closed"), "ok", "lock"], open: [_("Being packed"), "neutral", "box-open"] };
-  fill(root.querySelector("[data-chips]"), one ? [words[one.state] ? chip(...words[one.state]) : null, tempChip(one.temp_class), priorityChip(one.priority), transitChip(state.transit)] : []);
+  const words = { sealed: [_("Sealed"), "info", "seal"], in_transit: [_("On the way"), "brand", "truck"], arrived: [_("Arrived"), "brand", "building"], delivered: [_("Being received"), "warn", "scan"], closed: [_("Closed"), "ok", "lock"], open: [_("Being packed"), "neutral", "box-open"], waiting: [_("Waiting on the way"), "warn", "building"] };
+  fill(root.querySelector("[data-chips]"), one ? [words[one.state] ? chip(...words[one.state]) : null, tempChip(one.temp_class), priorityChip(one.priority), transitChip(state.transit), ...(one.handover_state === "giver_outstanding" ? [chip(_("Signature of the giver outstanding"), "warn", "signature")] : []), ...(one.handover_state === "differs" ? [chip(_("The giver has signed something else"), "danger", "swap")] : [])] : []);
 }
 
 /** "3.9 to 6.1 °C on the way", or that no logger spoke. */

@@ -7,6 +7,7 @@ import { api } from "../api.js";
 import { confirmDialog } from "../dialog.js";
 import { fill, h, icon } from "../dom.js";
 import { ready, _ } from "../i18n.js";
+import { readOffer } from "../handover-offer.js";
 import { normalise } from "../numbers.js";
 import { createScanPanel } from "../scan-panel.js";
 import { play } from "../sound.js";
@@ -107,7 +108,7 @@ async function openBox(code) {
   if (one.state === "delivered") return { tone: "ok", icon: "box-open", sound: "ok", sentence: mode ? _("Scan the tubes.") : _("State the condition, then scan the tubes: G good, D damaged, L leaked.") };
   if (one.state === "sealed") return { tone: "warn", icon: "seal", sound: "wrong", sentence: _("According to the record nobody has fetched this box yet.") };
   document.getElementById("pin").focus();
-  return { tone: "info", icon: "handover", sound: "ok", sentence: _("%(n)s tubes. The courier signs with the PIN, or scan the seal.", { n: tubes().length }) };
+  return { tone: "info", icon: "handover", sound: "ok", sentence: _("%(n)s tubes. The courier signs with the PIN or shows a code on the phone, or scan the seal.", { n: tubes().length }) };
 }
 
 // --- handover -------------------------------------------------------------------------------------------
@@ -132,6 +133,27 @@ async function handOver(proof, how = "typed") {
     else handoverProblem(answer.sentence);
     return shown;
   });
+}
+
+/** The code on the courier's phone: he signs there, this desk takes over all boxes of it in one go. */
+async function takeOffer(code, how) {
+  const offer = readOffer(code);
+  if (!offer) return { tone: "danger", icon: "cross-circle", sound: "wrong", code: _("Handover code"), sentence: _("This code cannot be read. Ask the giver to show it again.") };
+  const total = offer.loads.reduce((sum, load) => sum + load.count, 0);
+  const sure = await confirmDialog({
+    title: _("Take over %(boxes)s boxes with %(tubes)s tubes?", { boxes: offer.loads.length, tubes: total }),
+    text: [h("p", {}, _("The courier signs on the own phone. Until then the record shows that signature as outstanding.")), h("ul", {}, offer.loads.map((load) => h("li", {}, h("code", {}, load.number), ` · ${load.count}`)))],
+    action: _("Take over"),
+  });
+  if (!sure) return { tone: "neutral", icon: "handover", code: _("Handover code"), sentence: _("Nothing recorded.") };
+  handoverProblem("");
+  const numbers = offer.loads.map((load) => load.number);
+  const payload = { method: "app", handover_id: offer.id, parts: Object.fromEntries(offer.loads.map((load) => [load.number, { count: load.count }])) };
+  const answer = await submit("hand_over", { subject: { consignments: numbers }, site, how, payload });
+  const shown = { code: _("Handover code"), ...face(answer, _("Taken over: %(n)s boxes. Scan the first one.", { n: numbers.length })) };
+  if (went(answer) && numbers.length === 1) await openBox(numbers[0]);
+  else if (box()) await reload();
+  return shown;
 }
 
 async function submitHandover(event) {
@@ -326,6 +348,7 @@ async function onScan(code, { how, kind }) {
     play("wrong");
     return null;
   }
+  if (kind === "offer") return takeOffer(code, how);
   if (kind === "box" || kind === "consignment") return openBox(code);
   if (kind === "seal" && box() && ["in_transit", "arrived"].includes(box().state)) return handOver({ seal_tail: code.slice(-4) }, how);
   if (!box() && kind === "foreign") return openBox(code).catch(() => ({ tone: "warn", icon: "box", sound: "wrong", sentence: _("Scan the box first, then the tubes.") }));
