@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from logistics.domain.access import Scope
 from logistics.errors import NotFound
-from logistics.models import Box, Consignment, Contract, Handover, Site, Specimen, User
+from logistics.models import Consignment, ConsignmentLine, Contract, Handover, Site, Specimen, User
 from logistics.models.network import EXTERNAL
 from logistics.queries import worklists
 from logistics.services import contracts
@@ -91,6 +91,17 @@ def send_out(session: Session, scope: Scope, number: str) -> SendOut:
     return SendOut(one, signed, session.get(Contract, one.contract_reference or ""))
 
 
+def lines(session: Session, number: str) -> list[tuple[ConsignmentLine, Specimen]]:
+    """The tubes of a send-out and what became of them."""
+    query = (
+        select(ConsignmentLine, Specimen)
+        .join(Specimen, Specimen.id == ConsignmentLine.specimen_id)
+        .where(ConsignmentLine.consignment_number == number, ConsignmentLine.outcome.not_in(("refused", "unpacked")))
+        .order_by(ConsignmentLine.position, Specimen.id)
+    )
+    return [(row[0], row[1]) for row in session.execute(query)]
+
+
 def witnesses(session: Session, site_code: str, *, besides: str) -> list[User]:
     """Who of the laboratory may confirm a taker from outside with the own PIN."""
     query = select(User).where(
@@ -104,11 +115,6 @@ def takers(session: Session, external: str) -> list[User]:
     """Users of the external laboratory who can sign themselves."""
     query = select(User).where(User.site_code == external, User.active, User.pin_hash != "")
     return list(session.scalars(query.order_by(User.username)))
-
-
-def boxes(session: Session, site_code: str) -> list[Box]:
-    """Empty boxes that stand at the laboratory."""
-    return [one for one in worklists.boxes_here(session, site_code) if one.consignment_number is None]
 
 
 def all_contracts(session: Session) -> list[Contract]:

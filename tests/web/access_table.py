@@ -26,7 +26,9 @@ from logistics.models import (
     ApiToken,
     Box,
     Channel,
+    Consignment,
     ConsignmentLine,
+    Contract,
     HandoverHalf,
     Pickup,
     Plan,
@@ -319,6 +321,25 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "filters.save"): Row(ANY, OWN, sent=lambda w: {"data": {"page": "search.specimens", "query": "q=1"}}),
     ("POST", "filters.choose"): Row(ANY, FILTERS, lambda w: {"filter_id": 1}),
     ("POST", "filters.forget"): Row(ANY, FILTERS, lambda w: {"filter_id": 1}),
+    # loads on the way back, send-outs
+    ("GET", "loads.send"): Row(LABORATORY, Listed(lambda w: w.extra["item"])),
+    ("POST", "loads.register"): Row(LABORATORY, Nothing("an item is registered at the caller's own site")),
+    ("POST", "loads.pack"): Row(RECEIVER, Nothing("what stands elsewhere is refused by the act: test_loads")),
+    ("POST", "loads.boxes_home"): Row(COLLECTOR | RECEIVER, Nothing("a box elsewhere is refused by the act")),
+    ("GET", "loads.incoming"): Row(COLLECTOR | LABORATORY, OWN),
+    ("GET", "loads.item"): Row(JOURNEY, HIDDEN, lambda w: {"number": w.extra["item"]}),
+    ("GET", "loads.boxes"): Row(LABORATORY | DISPATCHER | OVERSIGHT, Listed(lambda w: f"{TOWN}站")),
+    ("POST", "load_prints.labels"): Row(LABORATORY, Refused("label_none"),
+                                        sent=lambda w: {"data": {"item": w.extra["item"]}}),
+    ("POST", "load_prints.manifest"): Row(COLLECTOR | COURIER | LABORATORY, HIDDEN,
+                                          lambda w: {"number": w.extra["load"]}),
+    ("GET", "send_outs.listing"): Row(LABORATORY, Listed(lambda w: "CN-SENT-OUT")),
+    ("GET", "send_outs.one"): Row(LABORATORY, HIDDEN, lambda w: {"number": "CN-SENT-OUT"}),
+    ("GET", "admin.contracts"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.new_contract"): Row(ADMINISTRATOR, NETWORK),
+    ("POST", "admin.add_contract"): Row(ADMINISTRATOR, NETWORK),
+    ("GET", "admin.contract"): Row(OVERSIGHT, NETWORK, lambda w: {"reference": "WS-1"}),
+    ("POST", "admin.change_contract"): Row(ADMINISTRATOR, NETWORK, lambda w: {"reference": "WS-1"}),
     # the laboratory manager
     ("GET", "manager.inbox"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
     ("GET", "manager.inbox_rows"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
@@ -362,6 +383,7 @@ def build(session: Session) -> World:
     _county(session, "nurse2", "courier2", "receiver2", OTHER_TOWN, OTHER_COUNTY, ("BX-O", "BX-O2"), "9911")
     late = _late(session, "nurse", "BX-C")
     unfit, photo = _unfit(session, ours)
+    load, item = _loads(session)
     _late(session, "nurse2", "BX-O")
     line = session.scalars(select(ConsignmentLine).where(ConsignmentLine.consignment_number == ours)).first()
     assert line is not None
@@ -401,6 +423,8 @@ def build(session: Session) -> World:
             "late": late,
             "photo": photo,
             "unfit": unfit,
+            "load": load,
+            "item": item,
         },
     )
 
@@ -416,6 +440,25 @@ def _unfit(session: Session, number: str) -> tuple[str, str]:
     stray = factories.act("receive_unexpected", {"consignment": number, "specimen": "8800112233"}, payload, at=at)
     factories.done(session, "receiver", stray)
     return "8800112233", kept.sha256
+
+
+def _loads(session: Session) -> tuple[str, str]:
+    """A sealed report for our township, another item that waits, a send-out of ours and its contract."""
+    done, act = factories.done, factories.act
+    session.add(Box(code="BAG-O", temp_class="ambient_15_25", kind="bag", home_code=COUNTY, location_code=COUNTY))
+    session.add(Contract(reference="WS-1", site_code=COUNTY, external_code=COUNTY, valid_from="2026-01-01",
+                         valid_to="2026-12-31"))  # fmt: skip
+    session.add(Consignment(
+        number="CN-SENT-OUT", origin_code=COUNTY, destination_code=COUNTY, box_code="BX-T", temp_class="cold_2_8",
+        opened_at=START, opened_by="receiver", kind="send_out", contract_reference="WS-1", state="in_transit",
+        state_since=START, departed_at=START,
+    ))  # fmt: skip
+    session.commit()
+    payload = {"kind": "report", "destination": TOWN}
+    packed, waiting = (done(session, "receiver", act("register_item", {}, payload))["item"] for _ in range(2))
+    load = done(session, "receiver", act("pack_item", {"item": packed, "box": "BAG-O"}))["consignment"]
+    done(session, "receiver", act("seal", {"consignment": load}, {"seal": "SL-LOAD"}))
+    return str(load), str(waiting)
 
 
 def _county(
