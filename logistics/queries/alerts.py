@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from logistics.domain.access import DISPATCHER, Scope
 from logistics.errors import NotFound
-from logistics.models import Alert, Box, Channel, Consignment, Counter, Delivery, Site, Specimen, User
+from logistics.models import Alert, Box, Channel, Consignment, Delivery, Site, Specimen, User
+from logistics.queries import board
 
 TABS = ("open", "acknowledged", "ended", "all")
 """open: nobody answers for it yet; acknowledged: somebody does and it lasts; ended: answered and over."""
@@ -62,9 +63,8 @@ def _in(scope: Scope) -> Select[Alert]:
 
 def version(session: Session) -> str:
     """Changes when an alert does, or custody (who has the box)."""
-    rows = session.execute(select(Counter.name, Counter.value).where(Counter.name.in_(("alerts", "board")))).all()
-    found: dict[str, int] = dict(rows)
-    return f"{found.get('alerts', 0)}.{found.get('board', 0)}"
+    custody, alerts = board.version(session)
+    return f"{alerts}.{custody}"
 
 
 def counts(session: Session, scope: Scope) -> dict[str, int]:

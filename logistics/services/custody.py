@@ -13,8 +13,9 @@ does not fit yet waits (``services.waiting``) for the act before it, which anoth
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
@@ -23,10 +24,10 @@ from sqlalchemy.orm import Session
 from logistics.db import insert_ignoring, next_number
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer, Status, digest
-from logistics.errors import Conflict, Invalid, LabrelayError, NotFound
+from logistics.errors import Conflict, Forbidden, Invalid, LabrelayError, NotFound
 from logistics.models import Act as ActRow
-from logistics.models import Site, User
-from logistics.services import signatures, waiting
+from logistics.models import User
+from logistics.services import network, signatures, waiting
 from logistics.services.acts import HANDLERS
 from logistics.services.desk import Desk
 
@@ -48,10 +49,10 @@ def record(session: Session, acts: Iterable[Act], *, actor: User, scope: Scope, 
     signatures.begin(session)
     answers: dict[int, Answer] = {}
     for place in sorted(range(len(given)), key=lambda place: happened(given[place])):
-        answers[place] = _record_one(session, given[place], actor, scope, now)
+        answers[place] = record_one(session, given[place], actor, scope, now)
     done = [(given[place], answer) for place, answer in answers.items() if answer.status is Status.DONE]
     if done:
-        woken = _wake(session, done, now)
+        woken = wake(session, done, now)
         answers.update({place: woken[act.id] for place, act in enumerate(given) if act.id in woken})
         next_number(session, BOARD)
     return [answers[place] for place in range(len(given))]
@@ -64,7 +65,7 @@ def apply(session: Session, late: waiting.Late, *, now: datetime) -> Answer:
         raise Conflict("review_unfit", field="act", why=answer.code, why_params=dict(answer.params))
     waiting.forget(session, late.act.id)
     _write_answer(session, late.act, answer)
-    _wake(session, [(late.act, answer)], now)
+    wake(session, [(late.act, answer)], now)
     next_number(session, BOARD)
     return answer
 
@@ -74,7 +75,7 @@ def happened(act: Act) -> tuple[datetime, int]:
     return act.occurred_at, act.seq if act.seq is not None else -1
 
 
-def _wake(session: Session, done: Iterable[tuple[Act, Answer]], now: datetime) -> dict[str, Answer]:
+def wake(session: Session, done: Iterable[tuple[Act, Answer]], now: datetime) -> dict[str, Answer]:
     """Try the late acts that wait for what was just done, and those that wait for them in turn: their new answers."""
     fitted: dict[str, Answer] = {}
     tried = 0
@@ -92,27 +93,11 @@ def _wake(session: Session, done: Iterable[tuple[Act, Answer]], now: datetime) -
     return fitted
 
 
-def _record_one(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
-    text = act.kept_text()
-    claimed = insert_ignoring(
-        session,
-        ActRow.__table__,
-        {
-            "id": act.id,
-            "type": act.type,
-            "body_sha256": digest(f"{actor.username}\n{text}"),
-            "body": text,
-            "username": actor.username,
-            "device": act.device,
-            "seq": act.seq,
-            "occurred_at": act.occurred_at,
-            "recorded_at": now,
-            "status": Status.REFUSED.value,
-            "answer": "{}",
-        },
-    )
-    if not claimed:
-        return _repeat(session, act, f"{actor.username}\n{text}")
+def record_one(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
+    row = row_of(act, actor, now)
+    if not insert_ignoring(session, ActRow.__table__, row):
+        known = session.get_one(ActRow, act.id, populate_existing=True)
+        return repeat(act, row, known.body_sha256, known.answer)
     answer = _write_answer(session, act, _work(session, act, actor, scope, now))
     if answer.unfit and answer.status is Status.REVIEW:
         waiting.keep(session, act)
@@ -126,11 +111,29 @@ def _write_answer(session: Session, act: Act, answer: Answer) -> Answer:
     return answer
 
 
-def _repeat(session: Session, act: Act, text: str) -> Answer:
-    known = session.get_one(ActRow, act.id, populate_existing=True)
-    if known.body_sha256 != digest(text):
+def row_of(act: Act, actor: User, now: datetime) -> dict[str, Any]:
+    """The act as it is kept, not answered yet."""
+    text = act.kept_text()
+    return {
+        "id": act.id,
+        "type": act.type,
+        "body_sha256": digest(f"{actor.username}\n{text}"),
+        "body": text,
+        "username": actor.username,
+        "device": act.device,
+        "seq": act.seq,
+        "occurred_at": act.occurred_at,
+        "recorded_at": now,
+        "status": Status.REFUSED.value,
+        "answer": "{}",
+    }
+
+
+def repeat(act: Act, row: Mapping[str, Any], known_sha256: str, known_answer: str) -> Answer:
+    """The answer to an act whose UUID was recorded before."""
+    if known_sha256 != row["body_sha256"]:
         return Answer(act.id, Status.REFUSED, "act_id_reused", field="id")
-    return Answer.from_text(act.id, known.answer).repeated()
+    return Answer.from_text(act.id, known_answer).repeated()
 
 
 def _work(
@@ -146,13 +149,9 @@ def _work(
             desk = Desk(session, act, actor, scope, now, late=late)
             return _attempt(desk)
     except LabrelayError as error:
-        if error.code in {signatures.WRONG_PIN, signatures.WRONG_TAIL}:
+        if isinstance(error, Forbidden) and error.code in {signatures.WRONG_PIN, signatures.WRONG_TAIL}:
             signatures.note_guess(session, act, actor, error)
-        unfit = isinstance(error, (Conflict, NotFound))
-        status = Status.REVIEW if act.offline and (unfit or error.code in LATE_CODES) else Status.REFUSED
-        return Answer(
-            act.id, status, error.code, error.params, error.field, unfit=unfit, proofs=tuple(sorted(desk.proofs))
-        )
+        return refusal(desk, error)
     except (OperationalError, InterfaceError):
         raise  # the database is away or chose us to end a deadlock: the whole list is tried again
     except Exception as error:
@@ -160,19 +159,33 @@ def _work(
         return Answer(act.id, Status.REVIEW, "act_unworkable", {"fault": type(error).__name__})
 
 
-def _attempt(desk: Desk) -> Answer:
+def refusal(desk: Desk, error: LabrelayError) -> Answer:
+    """The answer to an act that was not done: refused, or kept for review when nobody waits for the answer."""
     act = desk.act
+    unfit = isinstance(error, (Conflict, NotFound))
+    status = Status.REVIEW if act.offline and (unfit or error.code in LATE_CODES) else Status.REFUSED
+    return Answer(act.id, status, error.code, error.params, error.field, unfit=unfit, proofs=tuple(sorted(desk.proofs)))
+
+
+def _attempt(desk: Desk) -> Answer:
     with desk.session.begin_nested():
-        handler = handler_of(act.type)
-        if act.occurred_at > desk.now + FUTURE_TOLERANCE:
-            raise Invalid("act_in_future", field="occurred_at")
-        if act.occurred_at < EARLIEST:
-            raise Invalid("act_too_old", field="occurred_at")
-        if act.site is not None and desk.session.get(Site, act.site) is None:
-            raise NotFound("site_unknown", field="site", site=act.site[:40])
-        handler(desk)
+        answer = perform(desk)
         desk.session.flush()
-        return Answer(act.id, Status.DONE, "done", result=desk.result)
+        return answer
+
+
+def perform(desk: Desk) -> Answer:
+    """Do it. Raises LabrelayError; what was written until then is for the caller to undo."""
+    act = desk.act
+    handler = handler_of(act.type)
+    if act.occurred_at > desk.now + FUTURE_TOLERANCE:
+        raise Invalid("act_in_future", field="occurred_at")
+    if act.occurred_at < EARLIEST:
+        raise Invalid("act_too_old", field="occurred_at")
+    if act.site is not None and act.site not in network.parents(desk.session):
+        raise NotFound("site_unknown", field="site", site=act.site[:40])
+    handler(desk)
+    return Answer(act.id, Status.DONE, "done", result=desk.result)
 
 
 def handler_of(act_type: str) -> Callable[[Desk], None]:

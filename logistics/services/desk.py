@@ -16,6 +16,7 @@ from logistics.domain.custody import Event, EventType
 from logistics.errors import Invalid, NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Item, ItemLine, Specimen, User
 from logistics.services import findings, waiting
+from logistics.services.shelf import Shelf
 
 OUT_OF_BOX = frozenset({"refused", "unpacked", "elsewhere"})  # outcomes of tubes that do not travel with it
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
@@ -35,6 +36,8 @@ class Desk:
     late: waiting.Late | None = None  # it waited, and is tried again after what came in between
     proofs: set[str] = field(default_factory=set)  # which signatures were proven, for a second try of a late act
     result: dict[str, Any] = field(default_factory=dict)
+    shelf: Shelf | None = None  # what the acts of this post name, when they are recorded together
+    wrote: bool = False  # a refusal after this must be undone
 
     @property
     def site(self) -> str:
@@ -75,11 +78,12 @@ class Desk:
             waiting.require_not_overtaken(self.session, self.act, custody.specimen_stream(specimen.id))
         before = specimen_projection(specimen)
         state = transitions.next_state(before.state, event_type, self.actor.role, before, subject=specimen.accession)
+        self.wrote = True
         event = self._event(custody.specimen_stream(specimen.id), specimen.stream_seq, event_type, payload, site)
         specimen.stream_seq, specimen.stream_head = event.seq, self._store(event, specimen.stream_head)
         write_specimen(specimen, projection.project_specimen(before, event, state))
         for change in projection.project_lines(before, event):
-            write_line(self.session, specimen.id, change)
+            write_line(self.session, specimen.id, change, self.shelf)
         findings.follow_specimen(self.session, specimen, event, consignment=before.consignment_number)
         return event
 
@@ -98,6 +102,9 @@ class Desk:
         state = transitions.next_consignment_state(
             before.state, event_type, self.actor.role, subject=consignment.number, kind=consignment.kind
         )
+        self.wrote = True
+        if self.shelf is not None and event_type is EventType.OPENED:
+            self.shelf.hold(consignment, new=True)
         stream = custody.consignment_stream(consignment.number)
         event = self._event(stream, consignment.stream_seq, event_type, payload, site)
         consignment.stream_seq, consignment.stream_head = event.seq, self._store(event, consignment.stream_head)
@@ -118,6 +125,7 @@ class Desk:
         """The same for a load item and its line."""
         before = item_projection(item)
         state = transitions.next_item_state(before.state, event_type, self.actor.role, before, subject=item.number)
+        self.wrote = True
         event = self._event(custody.item_stream(item.number), item.stream_seq, event_type, payload, site)
         item.stream_seq, item.stream_head = event.seq, self._store(event, item.stream_head)
         write_item(item, projection.project_item(before, event, state))
@@ -155,21 +163,23 @@ class Desk:
         text = custody.canonical_text(event)
         previous = head or custody.GENESIS
         new_head = custody.chain_hash(previous, text)
-        self.session.add(
-            CustodyEvent(
-                stream=event.stream,
-                seq=event.seq,
-                type=event.type.value,
-                act_id=event.act_id,
-                occurred_at=event.occurred_at,
-                recorded_at=event.recorded_at,
-                actor=event.actor,
-                site_code=event.site,
-                body=text,
-                prev_hash=previous,
-                hash=new_head,
-            )
-        )
+        row = {
+            "stream": event.stream,
+            "seq": event.seq,
+            "type": event.type.value,
+            "act_id": event.act_id,
+            "occurred_at": event.occurred_at,
+            "recorded_at": event.recorded_at,
+            "actor": event.actor,
+            "site_code": event.site,
+            "body": text,
+            "prev_hash": previous,
+            "hash": new_head,
+        }
+        if self.shelf is not None:
+            self.shelf.events.append(row)
+        else:
+            self.session.add(CustodyEvent(**row))
         return new_head
 
 
@@ -217,20 +227,26 @@ def _write(row: object, after: Any) -> None:
             setattr(row, name, value)
 
 
-def write_line(session: Session, specimen_id: int, change: projection.LineChange) -> None:
+def write_line(session: Session, specimen_id: int, change: projection.LineChange, shelf: Shelf | None = None) -> None:
     """Bring the tube's line on the manifest up to date."""
-    line = session.get(ConsignmentLine, (change.consignment, specimen_id))
+    key = (change.consignment, specimen_id)
+    known = shelf is not None and shelf.knows_line(*key)
+    line = shelf.lines.get(key) if shelf is not None and known else session.get(ConsignmentLine, key)
     was_inside = line is not None and line.outcome not in OUT_OF_BOX
     inside = change.outcome is not None and change.outcome not in OUT_OF_BOX
     if change.outcome is None and line is not None:
         session.delete(line)
         session.flush()
+        if shelf is not None:
+            shelf.lines.pop(key, None)
     count = _count(session, change.consignment, inside - was_inside)
     if change.outcome is None:
         return
     if line is None:
         line = ConsignmentLine(consignment_number=change.consignment, specimen_id=specimen_id, position=count)
         session.add(line)
+        if shelf is not None:
+            shelf.lines[key] = line
     line.outcome = change.outcome
     line.condition = change.condition
     line.checked_by = change.checked_by

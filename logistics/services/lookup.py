@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from logistics.domain import numbers
 from logistics.domain.transitions import FINAL, State
 from logistics.errors import Conflict, Invalid, NotFound
-from logistics.models import Box, Consignment, ConsignmentLine, Specimen
-from logistics.services.desk import Desk
+from logistics.models import Alert, Box, Consignment, ConsignmentLine, Specimen
+from logistics.services import alerts
+from logistics.services.desk import OUT_OF_BOX, Desk
 
 Row = TypeVar("Row")
 MAX_ID = 2**31 - 1
@@ -30,27 +31,39 @@ def specimen(desk: Desk, *, key: str = "specimen", in_consignment: str | None = 
     if wanted is not None:
         if isinstance(wanted, bool) or not isinstance(wanted, int):
             raise Invalid("field_malformed", field="specimen_id")
-        known = 0 < wanted <= MAX_ID
-        found = locked(desk.session, select(Specimen).where(Specimen.id == wanted)) if known else ()
-        if not found or not may_see(desk, found[0]):
+        found = _by_id(desk, wanted) if 0 < wanted <= MAX_ID else None
+        if found is None or not may_see(desk, found):
             raise NotFound("specimen_unknown", field="specimen", specimen=str(wanted)[:40])
-        return found[0]
+        return found
     accession = text(subject.get(key), field="specimen")
     issuer = subject.get("issuing_site")
     issuing_site = text(issuer, field="issuing_site") if issuer else None
     return by_accession(desk, accession, issuing_site=issuing_site, in_consignment=in_consignment)
 
 
+def _by_id(desk: Desk, specimen_id: int) -> Specimen | None:
+    if desk.shelf is not None and specimen_id in desk.shelf.tubes:
+        return desk.shelf.tubes[specimen_id]
+    return next(iter(locked(desk.session, select(Specimen).where(Specimen.id == specimen_id))), None)
+
+
 def by_accession(
     desk: Desk, accession: str, *, issuing_site: str | None = None, in_consignment: str | None = None
 ) -> Specimen:
-    query = select(Specimen).where(Specimen.accession_key == numbers.normalise(accession))
+    candidates = _of_key(desk, numbers.normalise(accession))
     if issuing_site:
-        query = query.where(Specimen.issuing_site_code == issuing_site)
-    seen = [one for one in locked(desk.session, query.order_by(Specimen.id)) if may_see(desk, one)]
+        candidates = [one for one in candidates if one.issuing_site_code == issuing_site]
+    seen = [one for one in candidates if may_see(desk, one)]
     if not seen:
         raise NotFound("specimen_unknown", field="specimen", specimen=accession)
     return _the_one(desk, seen, in_consignment)
+
+
+def _of_key(desk: Desk, key: str) -> Sequence[Specimen]:
+    """Every tube of this number, locked, in id order."""
+    if desk.shelf is not None and key in desk.shelf.tubes_by_key:
+        return desk.shelf.tubes_by_key[key]
+    return locked(desk.session, select(Specimen).where(Specimen.accession_key == key).order_by(Specimen.id))
 
 
 def _the_one(desk: Desk, candidates: Sequence[Specimen], in_consignment: str | None) -> Specimen:
@@ -82,10 +95,14 @@ def may_see(desk: Desk, one: Specimen) -> bool:
 def box(desk: Desk, *, key: str = "box") -> Box:
     """The transport box named by the act. Raises NotFound('box_unknown')."""
     code = text(desk.act.subject.get(key), field="box")
-    found = locked(desk.session, select(Box).where(Box.code.in_({code, numbers.normalise(code)})))
-    if not found or not found[0].active:
+    codes = {code, numbers.normalise(code)}
+    if desk.shelf is not None and codes <= desk.shelf.boxes.keys():
+        found = next((one for each in sorted(codes) if (one := desk.shelf.boxes[each]) is not None), None)
+    else:
+        found = next(iter(locked(desk.session, select(Box).where(Box.code.in_(codes)))), None)
+    if found is None or not found.active:
         raise NotFound("box_unknown", field="box", box=code)
-    return found[0]
+    return found
 
 
 def consignment(desk: Desk, number: str | None = None) -> Consignment:
@@ -96,10 +113,19 @@ def consignment(desk: Desk, number: str | None = None) -> Consignment:
         if number is None:
             raise NotFound("box_empty", field="box", box=subject["box"])
     wanted = number or text(subject.get("consignment"), field="consignment")
-    found = locked(desk.session, select(Consignment).where(Consignment.number == wanted))
-    if not found or not may_see_consignment(desk, found[0]):
+    found = _of_number(desk, wanted)
+    if found is None or not may_see_consignment(desk, found):
         raise NotFound("consignment_unknown", field="consignment", consignment=wanted)
-    return found[0]
+    return found
+
+
+def _of_number(desk: Desk, number: str) -> Consignment | None:
+    if desk.shelf is not None and number in desk.shelf.consignments:
+        return desk.shelf.consignments[number]
+    found = next(iter(locked(desk.session, select(Consignment).where(Consignment.number == number))), None)
+    if found is not None and desk.shelf is not None:
+        desk.shelf.hold(found)
+    return found
 
 
 def may_see_consignment(desk: Desk, one: Consignment) -> bool:
@@ -125,3 +151,27 @@ def text(value: object, *, field: str) -> str:
     if len(value) > 64 or "\x00" in value:
         raise Invalid("field_malformed", field=field)
     return value.strip()
+
+
+def progress(desk: Desk, number: str) -> dict[str, int]:
+    """How many tubes of the manifest are accounted for, of how many: {checked, total}."""
+    if desk.shelf is not None and number in desk.shelf.listed:
+        outcomes = [line.outcome for (of, _), line in desk.shelf.lines.items() if of == number]
+        inside = [outcome for outcome in outcomes if outcome not in OUT_OF_BOX]
+        return {"checked": sum(outcome != "expected" for outcome in inside), "total": len(inside)}
+    desk.session.flush()
+    checked, total = desk.session.execute(
+        select(func.sum(case((ConsignmentLine.outcome != "expected", 1), else_=0)), func.count()).where(
+            ConsignmentLine.consignment_number == number, ConsignmentLine.outcome.not_in(sorted(OUT_OF_BOX))
+        )
+    ).one()
+    return {"checked": int(checked or 0), "total": int(total)}
+
+
+def excursions(desk: Desk, number: str) -> Sequence[Alert]:
+    """The excursions of the consignment that nobody has decided yet; looked up once for a post."""
+    if desk.shelf is None:
+        return alerts.undecided_excursions(desk.session, number)
+    if number not in desk.shelf.excursions:
+        desk.shelf.excursions[number] = alerts.undecided_excursions(desk.session, number)
+    return desk.shelf.excursions[number]

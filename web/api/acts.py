@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from logistics.domain.acts import HOWS, Act, Answer
 from logistics.errors import Invalid, LabrelayError
 from logistics.imports.text import mask_name
 from logistics.models import User
-from logistics.services import custody
+from logistics.services import custody, together
 from web.access import access
 from web.api.plain import refuse_nul
 from web.auth import scope
@@ -28,6 +29,7 @@ MAX_ACTS = 500
 MAX_ACT_BYTES = 64 * 1024
 MAX_SEQ = 2**31 - 1
 MAX_TEXT = 64
+Recorder = Callable[..., list[Answer]]
 
 
 class Position(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,11 +82,15 @@ def record(entries: list[Act | dict[str, Any]]) -> list[dict[str, Any]]:
     """Record what could be read, in order; what could not already is its own answer."""
     acts = [entry for entry in entries if isinstance(entry, Act)]
 
-    def work(session: Session) -> list[Answer]:
+    def work(session: Session, recorder: Recorder) -> list[Answer]:
         actor = session.get_one(User, current_user.id)
-        return custody.record(session, acts, actor=actor, scope=scope(), now=clock.now())
+        return recorder(session, acts, actor=actor, scope=scope(), now=clock.now())
 
-    answers = iter(in_transaction(work))
+    try:
+        found = in_transaction(lambda session: work(session, together.record))
+    except together.Apart:
+        found = in_transaction(lambda session: work(session, custody.record))
+    answers = iter(found)
     return [rendered(next(answers)) if isinstance(entry, Act) else entry for entry in entries]
 
 

@@ -101,6 +101,7 @@ def new_consignment(
 ) -> Consignment:
     """Open a consignment in an empty box. ``kind``: specimens | return | send_out (with its contract)."""
     # An empty box that is scanned here is here, whatever the record last knew of it.
+    desk.wrote = True
     day = local_day(desk.act.occurred_at)
     number = numbers.issue(numbers.Kind.CONSIGNMENT, next_number(desk.session, f"consignment:{day}"), day)
     consignment = Consignment(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 
 from logistics.domain import access, numbers
 from logistics.domain.custody import EventType as E
@@ -32,7 +32,7 @@ def receive(desk: Desk) -> None:
     if line.outcome in CHECKED:
         raise Conflict("specimen_received_already", field="specimen", specimen=specimen.accession)
     stated = condition(desk)
-    take_in(desk, specimen, consignment, line, stated, alerts.undecided_excursions(desk.session, consignment.number))
+    take_in(desk, specimen, consignment, line, stated, lookup.excursions(desk, consignment.number))
     desk.result.update(_about(specimen), **_progress(desk, consignment))
 
 
@@ -281,12 +281,4 @@ def _about(specimen: Specimen) -> Mapping[str, Any]:
 
 
 def _progress(desk: Desk, consignment: Consignment) -> dict[str, int]:
-    """How many tubes of the manifest are accounted for, of how many."""
-    desk.session.flush()
-    checked, total = desk.session.execute(
-        select(func.sum(case((ConsignmentLine.outcome != "expected", 1), else_=0)), func.count()).where(
-            ConsignmentLine.consignment_number == consignment.number,
-            ConsignmentLine.outcome.not_in(sorted(OUT_OF_BOX)),
-        )
-    ).one()
-    return {"checked": int(checked or 0), "total": int(total)}
+    return lookup.progress(desk, consignment.number)
