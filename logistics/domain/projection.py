@@ -384,7 +384,7 @@ def project_box(before: BoxProjection, event: Event, number: str, state: str) ->
             return BoxProjection(event.site, None, number)
         case E.HANDED_OVER if state == C.IN_TRANSIT:
             return replace(before, location_code=None, holder=event.payload["taker"])
-        case E.ARRIVED:
+        case E.ARRIVED if state == C.ARRIVED:
             return replace(before, location_code=event.site)
         case E.HANDED_OVER | E.HANDED_IN:
             return replace(before, location_code=event.site, holder=None)

@@ -220,6 +220,7 @@ CONSIGNMENT_ROWS: tuple[Row, ...] = (
     _row(C.IN_TRANSIT, E.ARRIVED, C.ARRIVED, frozenset({access.COURIER, access.RECEIVER})),
     _row(C.IN_TRANSIT, E.ARRIVED, C.ARRIVED, COLLECTOR, is_return),
     _row(C.IN_TRANSIT, E.ARRIVED, C.ARRIVED, MANAGER, is_send_out),
+    _row({C.DELIVERED, C.CLOSED}, E.ARRIVED, None, frozenset({access.COURIER})),  # learned late
     _row(C.ARRIVED, E.HANDED_OVER, C.DELIVERED, CARRIERS),
     _row(C.ARRIVED, E.HANDED_OVER, C.DELIVERED, MANAGER, is_send_out),
     _row(C.DELIVERED, E.UNEXPECTED_TUBE, None, RECEIVER),

@@ -8,11 +8,15 @@ from datetime import timedelta
 from sqlalchemy import Select, select
 
 from logistics.domain import access
+from logistics.domain.acts import Act, Status
 from logistics.domain.custody import EventType as E
 from logistics.errors import Invalid
-from logistics.models import Consignment, Stop
+from logistics.models import Act as ActRow
+from logistics.models import Consignment, Handover, Stop, User
 from logistics.services import items, lookup
 from logistics.services.desk import Desk
+
+A_SHIFT = timedelta(hours=14)
 
 
 def arrive(desk: Desk) -> None:
@@ -21,6 +25,7 @@ def arrive(desk: Desk) -> None:
     carried = lookup.locked(desk.session, _arriving(desk, site))
     for consignment in carried:
         arrived(desk, consignment, site)
+    _arrived_before_delivery(desk, site)
     stop = _stop(desk, site, ("planned",))
     if stop is not None:
         stop.state, stop.actual_arrive_at = "arrived", desk.act.occurred_at
@@ -47,6 +52,42 @@ def arrived(desk: Desk, consignment: Consignment, site: str) -> None:
     items.follow(desk, consignment, E.ARRIVED, site=site)
 
 
+def _arrived_before_delivery(desk: Desk, site: str) -> None:
+    """The delivery was uploaded before this arrival: the record, which took one for the other, learns the true time."""
+    if not desk.act.offline or desk.actor.role != access.COURIER:
+        return
+    at = desk.act.occurred_at
+    signed = select(Handover.consignment_number).where(
+        Handover.giver == desk.actor.username, Handover.site_code == site, Handover.meaning == "delivery",
+        Handover.occurred_at >= at, Handover.occurred_at <= at + A_SHIFT,
+    )  # fmt: skip
+    query = select(Consignment).where(
+        Consignment.number.in_(signed),
+        Consignment.departed_at <= at,
+        Consignment.arrived_at == Consignment.delivered_at,
+    )
+    for consignment in lookup.locked(desk.session, query.order_by(Consignment.number)):
+        desk.append_consignment(consignment, E.ARRIVED, {"box": consignment.box_code, "late": True}, site=site)
+
+
+def arrived_already(desk: Desk, consignment: Consignment, courier: User) -> None:
+    """The courier told of arriving there before this pickup was known here: now the arrival concerns this box, too."""
+    if not desk.act.offline:
+        return
+    query = (
+        select(ActRow.body)
+        .where(ActRow.status == Status.DONE.value, ActRow.recorded_at >= desk.act.occurred_at)
+        .where(ActRow.username == courier.username, ActRow.type == "arrive")
+        .where(ActRow.occurred_at > desk.act.occurred_at)
+        .order_by(ActRow.occurred_at)
+    )
+    for body in desk.session.scalars(query):
+        told = Act.from_kept(body)
+        if told.site is not None and told.site == consignment.destination_code:
+            arrived(Desk(desk.session, told, courier, desk.scope, desk.now), consignment, told.site)
+            return
+
+
 def depart(desk: Desk) -> None:
     """The courier leaves a site."""
     site = desk.site
@@ -68,9 +109,8 @@ def _stop(desk: Desk, site: str, states: tuple[str, ...]) -> Stop | None:
         found = desk.session.scalars(query.where(Stop.id == wanted)).first()
         if found is not None:
             return found
-    near = timedelta(hours=14)
     at = desk.act.occurred_at
-    query = query.where(Stop.state.in_(states), Stop.arrive_at.between(at - near, at + near))
+    query = query.where(Stop.state.in_(states), Stop.arrive_at.between(at - A_SHIFT, at + A_SHIFT))
     return desk.session.scalars(query.order_by(Stop.position)).first()
 
 
