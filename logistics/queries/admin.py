@@ -1,18 +1,16 @@
-"""What administrators and auditors read: counts, backlog, lists, the audit log."""
+"""What administrators and auditors read: counts, backlog, lists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from logistics.models import (
     Act,
-    AuditEntry,
     Box,
     Channel,
     Consignment,
@@ -26,9 +24,7 @@ from logistics.models import (
     User,
 )
 
-PAGE = 100
-EXPORT_ROWS = 50_000
-GONE = ("disposed", "collection_failed", "accepted", "accepted_concession", "rejected", "lost", "recalled")
+GONE = ("disposed", "collection_failed", "accepted", "accepted_concession", "rejected", "lost", "returned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,55 +117,3 @@ def rules(session: Session, test: Test) -> list[StabilityRuleRow]:
 
 def channels(session: Session) -> list[Channel]:
     return list(session.scalars(select(Channel).order_by(Channel.site_code, Channel.name)))
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
-    """What of the audit log is wanted; instants in UTC."""
-
-    words: str = ""
-    username: str = ""
-    action: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-def audit_query(wanted: AuditFilter) -> Select[AuditEntry]:
-    query = select(AuditEntry)
-    if wanted.username:
-        query = query.where(AuditEntry.username == wanted.username)
-    if wanted.action:
-        query = query.where(AuditEntry.action == wanted.action)
-    if wanted.since:
-        query = query.where(AuditEntry.at >= wanted.since)
-    if wanted.until:
-        query = query.where(AuditEntry.at < wanted.until)
-    if wanted.words:
-        like = f"%{_escaped(wanted.words)}%"
-        columns = (AuditEntry.username, AuditEntry.action, AuditEntry.subject, AuditEntry.address)
-        query = query.where(or_(*(column.ilike(like, escape="\\") for column in columns)))
-    return query
-
-
-def _escaped(words: str) -> str:
-    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def audit_page(session: Session, wanted: AuditFilter, page: int) -> tuple[list[AuditEntry], int]:
-    """(entries of the page, newest first; how many there are in all)."""
-    query = audit_query(wanted)
-    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    rows = session.scalars(
-        query.order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(PAGE).offset((page - 1) * PAGE)
-    )
-    return list(rows), total
-
-
-def audit_rows(session: Session, wanted: AuditFilter) -> Iterator[AuditEntry]:
-    """Everything for an export, newest first, at most EXPORT_ROWS."""
-    query = audit_query(wanted).order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(EXPORT_ROWS)
-    yield from session.scalars(query.execution_options(yield_per=1000))
-
-
-def audit_actions(session: Session) -> list[str]:
-    return list(session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)))

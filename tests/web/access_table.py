@@ -279,7 +279,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "admin.channels"): Row(OVERSIGHT, NETWORK),
     ("GET", "admin.new_channel"): Row(ADMINISTRATOR, NETWORK),
     ("GET", "admin.audit_log"): Row(OVERSIGHT, NETWORK),
-    ("GET", "admin.audit_csv"): Row(OVERSIGHT, NETWORK),
+    ("GET", "admin.audit_export"): Row(OVERSIGHT, NETWORK),
     ("GET", "admin.site"): Row(OVERSIGHT, NETWORK, lambda w: {"code": TOWN}),
     ("GET", "admin.user"): Row(OVERSIGHT, NETWORK, lambda w: {"user_id": w.user}),
     ("GET", "admin.box"): Row(OVERSIGHT, NETWORK, lambda w: {"code": w.box}),
