@@ -301,6 +301,9 @@ def next_item_state(state: str, event: E, role: str, view: View, *, subject: str
     return ItemState(_decide(ITEM_TABLE, state, event, role, view, subject, "item"))
 
 
+ON_HOLD = {"specimen": "specimen_on_hold", "item": "item_on_hold"}
+
+
 def _decide(
     table: dict[tuple[str, E], list[Row]], state: str, event: E, role: str, view: View, subject: str, kind: str
 ) -> str:
@@ -309,7 +312,7 @@ def _decide(
         raise Conflict(_code(kind, state, view), field=kind, subject=subject, state=state, event=event.value)
     fitting = [row for row in rows if all(guard(view) for guard in row.guards)]
     if not fitting:
-        code = f"{kind}_on_hold" if view.on_hold else _code(kind, state, view)
+        code = ON_HOLD.get(kind, "specimen_on_hold") if view.on_hold else _code(kind, state, view)
         raise Conflict(code, field=kind, subject=subject, state=state, event=event.value)
     for row in fitting:
         if role in row.roles:
