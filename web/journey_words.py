@@ -62,7 +62,7 @@ def sentence(
     if refused:
         parts.append(gettext("refused at the handover: %(reason)s", reason=_reason_name(session, refused)))
     running = one.state in UNDER_WAY | {S.COLLECTED, S.PACKED, S.SEALED, S.DELIVERED, S.RECEIVED}
-    if found.reason is not None and one.state in {S.REJECTED, S.ACCEPTED_CONCESSION}:
+    if found.reason is not None and one.state in {S.REJECTED, S.ACCEPTED_CONCESSION, S.RECALLED, S.RETURNED}:
         parts.append(gettext("because: %(reason)s", reason=found.reason.name(locale())))
     if one.box_code and latest is not None and one.state != S.RECEIVED:
         parts.append(f"{latest.temp_c:.1f} °C" if latest.fresh else gettext("temperature not known"))
@@ -95,7 +95,9 @@ def _face(found: Journey, judged: TubeAssessment, running: bool) -> tuple[str, s
         return "danger", "cross-circle" if state == S.REJECTED else "missing"
     if state == S.ACCEPTED:
         return "ok", "check-circle"
-    if state in {S.ACCEPTED_CONCESSION, S.RECALLED}:
+    if state in {S.RECALLED, S.RETURNED}:
+        return "hold", "undo"
+    if state == S.ACCEPTED_CONCESSION:
         return "warn", "warning"
     if running:
         return TONES.get(judged.status, "brand"), VERDICT_ICONS.get(judged.status, "info")
@@ -128,7 +130,10 @@ def _where(found: Journey, now: datetime) -> str:
         S.REJECTED: _l("Rejected at %(site)s at %(time)s"),
         S.MISSING: _l("Declared missing at %(time)s"),
         S.LOST: _l("Declared lost at %(time)s"),
-        S.RECALLED: _l("Recalled at %(time)s"),
+        S.RECALLED: _l("Recalled at %(time)s, with %(person)s in %(box)s") if one.holder else _l(
+            "Recalled at %(time)s, last at %(site)s, not in hand yet"
+        ),
+        S.RETURNED: _l("Recalled, in hand at %(site)s since %(time)s"),
         S.DISPOSED: _l("Disposed of at %(time)s"),
     }
     found_words = words.get(S(one.state))
@@ -170,7 +175,13 @@ def details(session: Session, found: Journey, event: Event) -> list[str]:
     if facts.get("reason"):
         reason = session.get(Reason, str(facts["reason"]))
         lines.append(gettext("Reason: %(reason)s", reason=reason.name(locale()) if reason else facts["reason"]))
+    if event.type is E.CORRECTED:
+        lines.append(gettext("Concerns entry %(n)s", n=facts["corrects"]))
+        if facts.get("restores"):
+            lines.append(gettext("The tube is again what it was before that entry."))
     lines += _receipt_details(event)
+    if facts.get("bring_to"):
+        lines.append(gettext("To be brought to %(site)s", site=place(found, str(facts["bring_to"]))))
     if facts.get("note"):
         lines.append(f"“{facts['note']}”")
     return lines

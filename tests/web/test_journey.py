@@ -192,3 +192,21 @@ def test_a_late_upload_shows_both_times(session: Session, client: FlaskClient, l
     f.do(session, "nurse", act("collect", {"specimen": "T1"}), now=START + 30 * MINUTE)
     page = login(client, "manager").get(f"/journey/{tube_id(session, 'T1')}?lang=en").get_data(as_text=True)
     assert "30 min later" in page
+
+
+def test_an_entry_declared_wrong_is_shown_struck_out_beside_the_declaration(
+    client: FlaskClient, session: Session, login: Login
+) -> None:
+    """Who made the entry sees a button for it and others do not; afterwards everybody sees who declared it wrong and
+    why, in the page and in the JSON."""
+    f.world(session)
+    tube = f.collected(session, "T1")
+    page = f"/journey/{tube.id}"
+    assert b'data-correct="2"' in login(client, "nurse").get(page).data
+    assert b"data-correct" not in login(client, "receiver").get(page).data
+    f.done(session, "nurse", f.act("correct", {"specimen": "T1"}, {"event": 2, "reason": "wrong arm"}))
+    shown = login(client, "receiver").get(page).get_data(as_text=True)
+    assert "is-void" in shown
+    assert "wrong arm" in shown
+    entries = client.get(f"/api/v1/specimens/{tube.id}/journey").json["events"]
+    assert [one["declared_wrong"] for one in entries] == [False, True, False]

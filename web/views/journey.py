@@ -16,7 +16,7 @@ from logistics.queries import journey as queries
 from logistics.queries.journey import Journey
 from logistics.services.assessment import TubeAssessment
 from telemetry import queries as telemetry
-from web import charts, journey_words
+from web import charts, corrections, journey_words
 from web.access import access
 from web.api.records import iso, specimen_json
 from web.auth import audit, scope
@@ -107,9 +107,12 @@ def journey_json(specimen_id: int) -> Response:
 
 def timeline(session: Session, found: Journey) -> list[dict[str, Any]]:
     """Events and gaps in the order of time, each with its small print."""
+    wrong = corrections.corrections(found.events)
     rows: list[dict[str, Any]] = [
         {
             "at": event.occurred_at,
+            "wrong": corrections.words(wrong[event.seq]) if event.seq in wrong else "",
+            "may_correct": corrections.may_correct(event, wrong, scope()),
             "event": event,
             "gap": None,
             "place": journey_words.place(found, event.site),
@@ -175,6 +178,7 @@ def _event_json(row: dict[str, Any]) -> dict[str, Any]:
         "device": event.device,
         "site": event.site,
         "payload": dict(event.payload),
+        "declared_wrong": bool(row["wrong"]),
     }
 
 

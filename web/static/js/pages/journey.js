@@ -80,4 +80,10 @@ for (const button of document.querySelectorAll("[data-patient]")) {
     }
   });
 }
+for (const button of document.querySelectorAll("[data-correct]")) {
+  button.addEventListener("click", async () => {
+    const { declareWrong } = await import("../correct.js");
+    await declareWrong({ specimen_id: Number(root.dataset.specimen) }, Number(button.dataset.correct), button.dataset.title);
+  });
+}
 start().catch((error) => console.error("journey", error));
