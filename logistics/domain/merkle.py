@@ -26,28 +26,36 @@ def root(leaves: Iterable[bytes]) -> bytes:
     level = list(leaves)
     if not level:
         return EMPTY
-    sha = hashlib.sha256
     while len(level) > 1:
-        odd = [level[-1]] if len(level) % 2 else []
-        level = [sha(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)] + odd
+        level = _above(level)
     return level[0]
 
 
 def proof(leaves: Sequence[bytes], place: int) -> list[bytes]:
     """The hashes beside the way from leaf ``place`` (from 0) to the root, lowest first. Raises IndexError."""
-    if not 0 <= place < len(leaves):
-        raise IndexError(place)
-    level, path = list(leaves), []
+    return proofs(leaves, [place])[0]
+
+
+def proofs(leaves: Sequence[bytes], places: Sequence[int]) -> list[list[bytes]]:
+    """The proofs of several leaves; the tree is built once."""
+    if any(not 0 <= place < len(leaves) for place in places):
+        raise IndexError(places)
+    level, at = list(leaves), list(places)
+    paths: list[list[bytes]] = [[] for _ in places]
     while len(level) > 1:
-        beside = place ^ 1
-        if beside < len(level):
-            path.append(level[beside])
-        odd = [level[-1]] if len(level) % 2 else []
-        level = [
-            hashlib.sha256(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)
-        ] + odd
-        place //= 2
-    return path
+        for path, place in zip(paths, at, strict=True):
+            if place ^ 1 < len(level):
+                path.append(level[place ^ 1])
+        level = _above(level)
+        at = [place // 2 for place in at]
+    return paths
+
+
+def _above(level: Sequence[bytes]) -> list[bytes]:
+    """The level over this one; an odd hash at its end goes up as it is."""
+    sha = hashlib.sha256
+    odd = [level[-1]] if len(level) % 2 else []
+    return [sha(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)] + odd
 
 
 def holds(leaf: bytes, place: int, size: int, path: Sequence[bytes], expected: bytes) -> bool:

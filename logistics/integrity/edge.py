@@ -84,9 +84,7 @@ def verify(key_file: Path, *, anchor: str | None = None, tell: check.Tell = chec
         signer = keys.load(key_file)
         anchor = signer.public_key if signer else None
     with still() as session:
-        return check.verify(
-            session, now=clock.now(), anchor=anchor, folder=digests.witness_folder(key_file), tell=tell
-        )
+        return check.verify(session, now=clock.now(), anchor=anchor, folder=digests.witness_folder(key_file), tell=tell)
 
 
 def as_json(report: check.Report) -> dict[str, Any]:
