@@ -12,6 +12,9 @@ from logistics.db import Base
 from logistics.models.network import Site
 
 
+BOX_KINDS = ("box", "bag")
+
+
 class Box(Base):
     """A transport box. ``location_code`` and ``consignment_number`` are projections of custody."""
 

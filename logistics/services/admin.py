@@ -17,6 +17,7 @@ from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Box, Courier, Reason, Site, User, Vehicle
 from logistics.models.catalogue import TEMP_CLASSES
 from logistics.models.network import CITY_CENTRE, EXTERNAL, TIERS, TOWNSHIP
+from logistics.models.transport import BOX_KINDS
 from logistics.services import network
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
@@ -216,6 +217,8 @@ def known_box(session: Session, code: str) -> Box:
 
 
 def _check_box(session: Session, values: Mapping[str, Any]) -> None:
+    if values.get("kind", "box") not in BOX_KINDS:
+        raise Invalid("box_kind_unknown", field="kind")
     if values["temp_class"] not in TEMP_CLASSES:
         raise Invalid("field_malformed", field="temp_class")
     if not 1 <= values["capacity"] <= 1000:

@@ -129,6 +129,7 @@ def _values() -> dict[str, Any]:
         "capacity": needed("capacity", whole=True),
         "hold_h": needed("hold_h"),
         "home_code": optional("home_code"),
+        "kind": text("kind") or "box",
     }
 
 
