@@ -18,6 +18,7 @@ from logistics.domain import access
 from logistics.domain.access import Scope
 from logistics.domain.seals import tail_check
 from logistics.models import Box, Consignment, Courier, Handover, Item, Pickup, Plan, Reason, Site, Specimen, Stop, User
+from logistics.models.network import CITY_CENTRE, COUNTY_CENTRE
 from logistics.services import legs
 from logistics.services.items import RETURN, SEND_OUT
 from logistics.services.orders import local_day
@@ -28,6 +29,7 @@ from routing.travel import GeodesicProvider, TravelProvider
 
 CARRIED = ("in_transit", "arrived")
 WAITING = ("sealed", "waiting")
+LABORATORIES = (COUNTY_CENTRE, CITY_CENTRE)
 SEAL_REASONS = ("SEAL_BROKEN", "SEAL_DIFFERS")
 SIGNERS = (access.COLLECTOR, access.RECEIVER)
 # Why a tube may be left behind: what a courier can see through the wall of a tube.
@@ -112,7 +114,9 @@ def _sites(
         codes |= {consignment.origin_code, consignment.destination_code, consignment.location_code or ""}
     if courier:
         codes |= {courier.start_site_code, courier.end_site_code}
-    return list(session.scalars(select(Site).where(Site.code.in_(sorted(codes))).order_by(Site.code)))
+    # The laboratories, too: where a box may be left when it cannot go where it should.
+    wanted = or_(Site.code.in_(sorted(codes)), Site.tier.in_(LABORATORIES) & Site.active)
+    return list(session.scalars(select(Site).where(wanted).order_by(Site.code)))
 
 
 def _shift(courier: Courier | None, day: str) -> dict[str, Any] | None:
@@ -304,11 +308,10 @@ def _via(session: Session, consignments: list[Consignment]) -> dict[str, list[st
         if one.state in CARRIED
     }
     numbers = [number for number, sites in on_the_way.items() if sites]
-    been = set(
-        session.execute(
-            select(Handover.consignment_number, Handover.site_code).where(Handover.consignment_number.in_(numbers))
-        ).tuples()
+    rows = session.execute(
+        select(Handover.consignment_number, Handover.site_code).where(Handover.consignment_number.in_(numbers))
     )
+    been = {(number, site) for number, site in rows}
     return {number: [site for site in on_the_way[number] if (number, site) not in been] for number in numbers}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from logistics.domain.access import Scope
@@ -198,6 +198,22 @@ def refusals(session: Session, tubes: Iterable[Specimen]) -> dict[int, str]:
     )
     last = {stream: read_text(body).payload for stream, body in session.execute(query)}
     return {streams[stream]: str(facts["reason"]) for stream, facts in last.items() if facts.get("refused")}
+
+
+def refused_of(session: Session, number: str) -> dict[str, str]:
+    """The tubes that the courier left behind when he took this consignment: accession → coded reason."""
+    query = (
+        select(Specimen.accession, CustodyEvent.body)
+        .join(ConsignmentLine, ConsignmentLine.specimen_id == Specimen.id)
+        .join(CustodyEvent, CustodyEvent.stream == literal("specimen:").concat(cast(Specimen.id, String)))
+        .where(ConsignmentLine.consignment_number == number, ConsignmentLine.outcome == "refused")
+        .where(CustodyEvent.type == E.UNPACKED)
+        .order_by(Specimen.id, CustodyEvent.seq)
+    )
+    facts = ((accession, read_text(body).payload) for accession, body in session.execute(query))
+    return {
+        accession: str(one["reason"]) for accession, one in facts if one.get("refused") and one["consignment"] == number
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def test_words(specimen: Specimen) -> list[str]:
 
 def install_filters(state: Any) -> None:
     """Template filters of these pages: |tests, |container_name, |cap_colour, |type_name, |site_name."""
-    state.app.jinja_env.globals["couriers_here"] = couriers_here
+    state.app.jinja_env.globals.update(couriers_here=couriers_here, site_here=lambda: current_user.site_code)
     state.app.jinja_env.filters.update(
         tests=test_words,
         container_name=container_name,
