@@ -17,7 +17,18 @@ from logistics.clock import wall_now
 from logistics.db import transaction
 from logistics.errors import LabrelayError
 from logistics.integrity import edge as integrity
-from logistics.services import delivery, escalation, half_signed, jobs, overdue, planning, positions
+from logistics.services import (
+    arrivals,
+    delivery,
+    escalation,
+    half_signed,
+    jobs,
+    overdue,
+    planning,
+    positions,
+    recall,
+    unsent,
+)  # fmt: skip
 from logistics.services.jobs import Claim
 
 log = logging.getLogger(__name__)
@@ -158,7 +169,12 @@ def sweep() -> None:
     for job_id in again:
         send(job_id)
     with transaction() as session:
+        arrivals.recompute(session, now=clock.now())
         overdue.sweep(session, now=clock.now())
+    with transaction() as session:
+        longer_than = current_app.extensions["labrelay.settings"].unsent_after
+        unsent.sweep(session, longer_than=longer_than, now=clock.now())
+        recall.sweep(session, now=clock.now())
     with transaction() as session:
         half_signed.sweep(session, now=clock.now())
     with transaction() as session:

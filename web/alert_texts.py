@@ -212,8 +212,24 @@ def _overdue(facts: dict[str, Any], names: dict[str, str]) -> list[str]:
             consignment=facts["consignment"],
             site=names.get(str(facts.get("destination", "")), facts["site"]),
             expected=clock_time(facts.get("expected_at")),
-        )
+        ),
+        *_stands(facts, names),
     ]
+
+
+def _stands(facts: dict[str, Any], names: dict[str, str]) -> list[str]:
+    """Where an overdue box stands, and that it no longer keeps its temperature."""
+    lines = []
+    if facts.get("stands"):
+        lines.append(gettext("It stands at %(site)s.", site=names.get(str(facts["stands"]), "–")))
+    if facts.get("hold_until"):
+        lines.append(
+            gettext(
+                "The validated hold time of the box ended at %(at)s: its temperature is no longer assured.",
+                at=clock_time(facts["hold_until"]),
+            )
+        )
+    return lines
 
 
 def _urgent_call(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
@@ -323,6 +339,7 @@ KINDS = tuple(_SENTENCES)
 
 
 def _site_names(session: Session, alert: Alert, locale: str) -> dict[str, str]:
-    codes = {alert.site_code, alert.origin_code, alert.params.get("site"), alert.params.get("destination")}
+    named = (alert.params.get(name) for name in ("site", "destination", "stands"))
+    codes = {alert.site_code, alert.origin_code, *named}
     wanted = sorted(str(code) for code in codes if code)
     return {site.code: site.name(locale) for site in session.scalars(select(Site).where(Site.code.in_(wanted)))}

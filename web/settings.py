@@ -74,6 +74,8 @@ class Settings:
     tile_attribution: str = ""
     osrm_url: str | None = None
     """A road router for travel times; None: straight distances with a detour factor."""
+    unsent_after: timedelta = timedelta(hours=6)
+    """Collected tubes that have not left their site for longer raise an alert."""
     retention_readings: timedelta = timedelta(days=730)
     retention_positions: timedelta = timedelta(days=30)
     log_level: str = "INFO"
@@ -119,6 +121,7 @@ class Settings:
             tile_url=read("TILE_URL", _tile_url, None),
             tile_attribution=read("TILE_ATTRIBUTION", _text, ""),
             osrm_url=read("OSRM_URL", _base_url, None),
+            unsent_after=timedelta(hours=read("UNSENT_HOURS", _number(1, 24 * 14), 6)),
             retention_readings=timedelta(days=read("RETENTION_READINGS_DAYS", _number(1, 36500), 730)),
             retention_positions=timedelta(days=read("RETENTION_POSITIONS_DAYS", _number(1, 36500), 30)),
             log_level=read("LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), cls.log_level),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, or_, select
@@ -31,6 +31,7 @@ from logistics.models import (
     User,
 )  # fmt: skip
 from logistics.queries import records
+from logistics.services import arrivals
 
 PRINTS = ("consignment_label", "manifest")
 MAX_PRINTS = 200
@@ -112,9 +113,8 @@ class Record:
 
     @property
     def hold_until(self) -> datetime | None:
-        """When the validated hold time of the box is over, from its first seal."""
-        first = min((one.manifest.locked_at for one in self.versions), default=None)
-        return first + timedelta(hours=self.box.hold_h) if first else None
+        """When the validated hold time of the box is over."""
+        return arrivals.hold_until(self.consignment, self.box)
 
     @property
     def recalled(self) -> list[Tube]:

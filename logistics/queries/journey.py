@@ -56,7 +56,7 @@ class Journey:
     people: Mapping[str, User]
     consignment: Consignment | None
     positions: Sequence[CourierPosition]
-    reason: Reason | None = None  # why it was rejected or conceded
+    reason: Reason | None = None  # why it was rejected, conceded or recalled
 
     @property
     def whole(self) -> bool:
@@ -115,8 +115,13 @@ def journey(session: Session, specimen: Specimen, *, role: str, now: datetime) -
         people=people,
         consignment=session.get(Consignment, specimen.consignment_number) if specimen.consignment_number else None,
         positions=positions(session, events, now) if role in WHEREABOUTS else [],
-        reason=session.get(Reason, specimen.reject_reason) if specimen.reject_reason else None,
+        reason=_reason(session, specimen),
     )
+
+
+def _reason(session: Session, specimen: Specimen) -> Reason | None:
+    code = specimen.recall_reason or specimen.reject_reason
+    return session.get(Reason, code) if code else None
 
 
 def gaps(events: Iterable[Event]) -> list[Gap]:
@@ -147,7 +152,7 @@ def skew(event: Event) -> timedelta | None:
 
 
 def _sites(session: Session, specimen: Specimen, events: Sequence[Event]) -> dict[str, Site]:
-    codes = {specimen.collecting_site_code, specimen.destination_code, specimen.location_code}
+    codes = {specimen.collecting_site_code, specimen.destination_code, specimen.location_code, specimen.recall_to}
     codes |= {event.site for event in events}
     return {one.code: one for one in session.scalars(select(Site).where(Site.code.in_([c for c in codes if c])))}
 

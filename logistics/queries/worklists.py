@@ -6,12 +6,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import Session, joinedload
 
 from logistics.domain.access import Scope
 from logistics.domain.custody import EventType as E
 from logistics.domain.custody import read_text, specimen_stream
+from logistics.domain.numbers import normalise
 from logistics.domain.transitions import State as S
 from logistics.errors import Conflict, NotFound
 from logistics.models import (
@@ -29,6 +44,8 @@ from logistics.models import (
     TestSite,
     User,
 )  # fmt: skip
+from logistics.models.specimens import ELSEWHERE
+from logistics.queries.search_text import begins, ends
 from logistics.services import legs
 from logistics.services.orders import ZONE, local_day
 
@@ -45,6 +62,8 @@ STILL_HERE = (S.REGISTERED, S.COLLECTED, S.PACKED, S.SEALED)
 BAD = (S.REJECTED, S.LOST, S.MISSING, S.RECALLED, S.RETURNED)
 PRIORITY_RANK = case({"stat": 0, "urgent": 1}, value=Specimen.priority, else_=2)
 MAX_ROWS = 500
+RECENT_DAYS = 90
+LONGEST_PACKING = timedelta(days=7)  # a box that leaves today was begun no longer ago
 
 
 def day_start(at: datetime, *, days_back: int = 0) -> datetime:
@@ -59,20 +78,41 @@ def _mine(scope: Scope) -> ColumnElement[bool]:
     return Specimen.collecting_site_code.in_(sorted(scope.sites))
 
 
-def _today(now: datetime) -> ColumnElement[bool]:
-    return or_(Specimen.registered_at >= day_start(now), Specimen.state.in_(STILL_HERE))
+def _among(*parts: Select[tuple[int]]) -> ColumnElement[bool]:
+    """Tubes that one of the parts names. Each part is read by an index of its own; an OR of them by none."""
+    return Specimen.id.in_(union_all(*parts))
 
 
-def _search(query: str) -> ColumnElement[bool]:
+def _today(scope: Scope, now: datetime) -> ColumnElement[bool]:
+    """Registered today, or still here however old."""
+    own = select(Specimen.id).where(_mine(scope))
+    return _among(own.where(Specimen.registered_at >= day_start(now)), own.where(Specimen.state.in_(STILL_HERE)))
+
+
+def _search(scope: Scope, query: str, now: datetime) -> ColumnElement[bool]:
+    """By tube, box, consignment or order, of any age; by a part of these or of the patient's masked name, of the last
+    RECENT_DAYS days."""
+    plain = normalise(query)
+    codes = sorted({query, plain, query.upper()})
     like = f"%{query.replace('%', '').replace('_', '')}%"
-    orders = select(Order.id).where(Order.order_number.ilike(like))
-    return or_(
-        Specimen.accession.ilike(like),
-        Specimen.patient_ref.ilike(like),
-        Specimen.box_code.ilike(like),
-        Specimen.consignment_number.ilike(like),
-        Specimen.order_id.in_(orders),
-    )
+    own = select(Specimen.id).where(_mine(scope))
+    recent = own.where(Specimen.registered_at >= day_start(now, days_back=RECENT_DAYS))
+    parts = [
+        own.where(Specimen.box_code.in_(codes)),
+        own.where(Specimen.consignment_number.in_(codes)),
+        own.join(Order, Order.id == Specimen.order_id).where(Order.order_number.in_(codes), _mine_orders(scope)),
+        recent.where(
+            or_(Specimen.accession.ilike(like), Specimen.patient_ref.ilike(like), Specimen.box_code.ilike(like))
+        ),
+        recent.join(Order, Order.id == Specimen.order_id).where(Order.order_number.ilike(like)),
+    ]
+    if plain:
+        parts += [own.where(begins(plain)), own.where(ends(plain))]
+    return _among(*(part.limit(MAX_ROWS).subquery().select() for part in parts))
+
+
+def _mine_orders(scope: Scope) -> ColumnElement[bool]:
+    return true() if scope.everything else Order.site_code.in_(sorted(scope.sites))
 
 
 def worklist(
@@ -88,10 +128,10 @@ def worklist(
 ) -> list[Specimen]:
     """Today's tubes of the sites in ``scope`` and older ones that never left; most pressing first.
 
-    A search looks at all days, so that a tube of last week is found by its number.
+    A search looks at all days for a number, at the last ninety for a part of one.
     """
     statement = select(Specimen).where(_mine(scope))
-    statement = statement.where(_search(query) if query else _today(now))
+    statement = statement.where(_search(scope, query, now) if query else _today(scope, now))
     if group in GROUPS:
         statement = statement.where(Specimen.state.in_(GROUPS[group]))
     if priority:
@@ -119,7 +159,7 @@ def counts(session: Session, scope: Scope, *, now: datetime) -> Counts:
             func.count(Specimen.id),
             func.sum(case((and_(Specimen.labels_printed == 0, Specimen.state == S.REGISTERED), 1), else_=0)),
         )
-        .where(_mine(scope), _today(now))
+        .where(_today(scope, now))
         .group_by(Specimen.state)
     ).all()
     by_state = {state: number for state, number, _ in rows}
@@ -165,7 +205,7 @@ def outcomes(session: Session, scope: Scope, *, now: datetime, days: int = 2) ->
     query = (
         select(Specimen)
         .where(_mine(scope), Specimen.state.in_(away))
-        .where(or_(Specimen.collected_at >= since, Specimen.decided_at >= since, Specimen.state_since >= since))
+        .where(Specimen.state_since >= since)  # collecting and deciding begin a state, too
     )
     bad_first = case((Specimen.state.in_(BAD), 0), (Specimen.on_hold, 1), else_=2)
     statement = query.order_by(bad_first, Specimen.state_since.desc(), Specimen.id).limit(MAX_ROWS)
@@ -226,16 +266,21 @@ class Load:
 
 def loads(session: Session, scope: Scope, *, now: datetime) -> list[Load]:
     """Boxes being packed, waiting, and those that left today, newest first."""
+    home = [] if scope.everything or not scope.home else [scope.home]
+    number = select(Consignment.number)
+    own = number if scope.everything else number.where(Consignment.origin_code.in_(home))
+    today = day_start(now)
+    parts = [
+        own.where(Consignment.state.in_(("open", "sealed", "waiting"))),
+        own.where(Consignment.opened_at >= today - LONGEST_PACKING, Consignment.departed_at >= today),
+        number.where(Consignment.state == "waiting", Consignment.location_code.in_(home)),
+    ]
     query = (
         select(Consignment)
-        .where(or_(Consignment.state.in_(("open", "sealed", "waiting")), Consignment.departed_at >= day_start(now)))
+        .where(Consignment.number.in_(union_all(*parts)))
         .where(Consignment.state != "cancelled", Consignment.kind != "return")
         .options(joinedload(Consignment.origin), joinedload(Consignment.destination))
     )
-    if not scope.everything:
-        home = [scope.home] if scope.home else []
-        on_its_way = (Consignment.state == "waiting") & Consignment.location_code.in_(home)
-        query = query.where(or_(Consignment.origin_code.in_(home), on_its_way))
     found = list(session.scalars(query.order_by(Consignment.opened_at.desc()).limit(60)))
     signed = handovers(session, [one.number for one in found])
     return [Load(one, signed.get(one.number, [])) for one in found]
@@ -252,20 +297,27 @@ def handovers(session: Session, numbers: Sequence[str]) -> dict[str, list[Handov
 
 def packable(session: Session, site_code: str) -> list[Specimen]:
     """Tubes that stand at the site unboxed and travel on: collected here, or received for another laboratory."""
-    collected = Specimen.state == S.COLLECTED
-    received = and_(
-        Specimen.state.in_((S.RECEIVED, S.ACCEPTED, S.ACCEPTED_CONCESSION)), Specimen.destination_code != site_code
+    ready = (S.RECEIVED, S.ACCEPTED, S.ACCEPTED_CONCESSION)
+    own = select(Specimen.id).where(Specimen.collecting_site_code == site_code)
+    passing = select(Specimen.id).where(Specimen.location_code == site_code, text(ELSEWHERE))
+    standing = _among(
+        own.where(Specimen.state == S.COLLECTED),
+        own.where(Specimen.state == S.RECEIVED, Specimen.destination_code != site_code),
+        passing.where(Specimen.state.in_((S.COLLECTED, *ready))),
+        select(Specimen.id).where(Specimen.destination_code == site_code, Specimen.state == S.COLLECTED),
     )
-    query = select(Specimen).where(
-        Specimen.location_code == site_code, Specimen.box_code.is_(None), or_(collected, received)
-    )
+    query = select(Specimen).where(standing, Specimen.location_code == site_code, Specimen.box_code.is_(None))
     order = (PRIORITY_RANK, Specimen.use_by_at.is_(None), Specimen.use_by_at, Specimen.id)
     return list(session.scalars(query.order_by(*order).limit(MAX_ROWS)))
 
 
 def boxes_here(session: Session, site_code: str) -> list[Box]:
     """Boxes that may be packed at the site: empty ones that stand here, and those begun here."""
-    begun = select(Consignment.number).where(Consignment.origin_code == site_code, Consignment.kind != "return")
+    begun = select(Consignment.number).where(
+        Consignment.origin_code == site_code,
+        Consignment.kind != "return",
+        Consignment.state.in_(("open", "sealed", "waiting")),
+    )
     here = or_(
         Box.location_code == site_code,
         and_(Box.location_code.is_(None), Box.holder.is_(None), Box.home_code == site_code),

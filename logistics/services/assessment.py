@@ -29,7 +29,7 @@ RECALLED_WARM = "RECALL_TEMPERATURE"
 DISPOSITIONS = ("accept", "concession", "reject", "hold", "release", "recall", "note")
 DECIDE, DECIDED = "decide", "decided"
 DONE = frozenset({S.ACCEPTED, S.ACCEPTED_CONCESSION})
-CLOSED = frozenset({S.REJECTED, S.RECALLED, S.LOST, S.MISSING, S.DISPOSED, S.COLLECTION_FAILED})
+CLOSED = frozenset({S.REJECTED, S.RECALLED, S.RETURNED, S.LOST, S.MISSING, S.DISPOSED, S.COLLECTION_FAILED})
 PROPOSALS = {Status.FIT: "accept", Status.USE_BY: "accept", Status.EXPIRED: "reject"}
 MAX_TUBES = 500
 

@@ -11,7 +11,7 @@ from logistics.domain.transitions import State as S
 from logistics.errors import Conflict
 from logistics.models import Specimen
 
-AGAIN = frozenset({S.REJECTED, S.LOST, S.MISSING, S.DISPOSED, S.RECALLED})
+AGAIN = frozenset({S.REJECTED, S.LOST, S.MISSING, S.DISPOSED, S.RECALLED, S.RETURNED})
 """States in which all tests of a tube must be collected again."""
 
 
