@@ -5,16 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from logistics.db import db
 from logistics.domain import numbers
-from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
+from logistics.models import (
+    Alert,
+    Attachment,
+    Box,
+    Consignment,
+    ConsignmentLine,
+    CustodyEvent,
+    Nonconformity,
+    Specimen,
+)
 from tests import factories as f
 from tests.browser import live
 from tests.browser.test_collector import result, scan, sign_in
@@ -41,7 +52,7 @@ def desk(app: Flask, browser: Browser) -> Iterator[tuple[str, Browser, Page]]:
         session.commit()
         number = ""
         for tube in TUBES:
-            f.collected(session, tube)
+            f.collected(session, tube, ("CBC", "CBC-DIFF") if tube == TUBES[1] else ("CBC",))
             number = f.done(session, "nurse", f.act("pack", {"specimen": tube, "box": BOX}))["consignment"]
         f.done(session, "nurse", f.act("seal", {"consignment": number}, {"seal": SEAL}))
         payload = {"other": "nurse", "pin": f.PIN, "count": 4}
@@ -156,6 +167,61 @@ def test_nothing_is_assumed_about_the_condition(desk: tuple[str, Browser, Page],
     assert dict(map(tuple, lines)) == {
         TUBES[0]: "good", TUBES[1]: "good", TUBES[2]: "damaged", TUBES[3]: None,
     }  # fmt: skip
+
+
+def test_one_test_and_a_whole_box_are_decided_with_a_photo(
+    desk: tuple[str, Browser, Page], app: Flask, tmp_path: Path
+) -> None:
+    """One of two tests rejected with a photo, the seal noted on the box, the rest held at once; one tube turns up
+    after the receipt was closed, without its box."""
+    _address, _browser, page = desk
+    photo = tmp_path / "tube.png"
+    Image.effect_noise((2400, 1800), 40).save(photo)
+    take_over(page)
+    for tube in TUBES[:3]:
+        scan(page, tube)
+        result(page, "desk-scan", "State the condition")
+    press(page, "g")
+    result(page, "desk-scan", "3 tubes recorded as Good")
+    scan(page, TUBES[1])
+    press(page, "r")
+    page.check('#reason-dialog [name="test"][value="CBC-DIFF"]')
+    page.set_input_files("#reason-dialog input[type=file]", photo)
+    expect(page.locator("#reason-dialog .photo-preview")).to_be_visible()
+    page.click('#reason-dialog [value="QNS"]')
+    result(page, "desk-scan", "The tube stays for the rest.")
+    press(page, "b")
+    page.check('#box-dialog [value="box"]')
+    page.select_option("#box-reason", "SEAL_BROKEN")
+    page.click('#box-form [value="yes"]')
+    result(page, "desk-scan", "Noted on the box: Box seal broken.")
+    press(page, "b")
+    page.check('#box-dialog [value="hold"]')
+    page.select_option("#box-reason", "BOX_NOT_COLD")
+    expect(page.locator("[data-box-count]")).to_have_text("3 received tubes that are not decided.")
+    page.click('#box-form [value="yes"]')
+    result(page, "desk-scan", "3 tubes on hold")
+    press(page, "m")
+    page.keyboard.press("Enter")
+    result(page, "desk-scan", "On record with your name")
+    press(page, "f")
+    page.keyboard.press("Enter")
+    result(page, "desk-scan", "Receipt closed")
+    press(page, "Escape")
+    page.click('[data-do="other"]')
+    page.wait_for_selector("#desk[data-started]")
+    scan(page, TUBES[3])
+    page.click("dialog[open] .choice-grid button:first-child")
+    result(page, "desk-scan", "Found and received.")
+    assert states(app)[TUBES[3]] == ("received", "late")
+    with app.app_context():
+        session = db.session()
+        kept = session.scalars(select(Attachment)).one()
+        assert max(kept.width_px, kept.height_px) == 1600
+        found = session.execute(select(Nonconformity.reason_code, Nonconformity.disposition, Nonconformity.photo)).all()
+        db.session.remove()
+    assert ("QNS", "reject_tests", kept.sha256) in found
+    assert sorted(kind for _, kind, _ in found) == ["found", "hold", "hold", "hold", "noted", "reject_tests"]
 
 
 def test_the_seal_takes_the_place_of_an_absent_courier(desk: tuple[str, Browser, Page], app: Flask) -> None:

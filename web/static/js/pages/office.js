@@ -51,11 +51,14 @@ export function when(at) {
 /** An act about a tube; when a number stands for several tubes, the user says which. Gives the answer. */
 export async function act(type, options) {
   const answer = await submit(type, options);
-  if (answer.code !== "specimen_ambiguous" || !answer.params || !answer.params.choices) return answer;
+  if (!["specimen_ambiguous", "specimen_astray"].includes(answer.code) || !answer.params || !answer.params.choices) return answer;
   const id = await choose(answer);
   if (id === null) return answer;
+  if (id === STRANGER) return submit(type, { ...options, payload: { ...options.payload, stranger: true } });
   return submit(type, { ...options, subject: { ...options.subject, specimen_id: id } });
 }
+
+const STRANGER = "stranger";
 
 function choose(answer) {
   return new Promise((resolve) => {
@@ -63,7 +66,8 @@ function choose(answer) {
     const element = h("dialog", { class: "dialog", "aria-labelledby": "choose-title" },
       h("div", { class: "dialog-head" }, h("h2", { id: "choose-title" }, _("Which tube is it?"))),
       h("div", { class: "dialog-body stack-sm" }, h("p", {}, answer.sentence),
-        answer.params.choices.map((one) => h("button", { class: "btn btn-block", type: "button", onclick: () => { chosen = one.id; element.close(); } }, `${one.site} · ${one.registered_on}`))),
+        answer.params.choices.map((one) => h("button", { class: "btn btn-block", type: "button", onclick: () => { chosen = one.id; element.close(); } }, `${one.site} · ${one.registered_on}`)),
+        answer.code === "specimen_astray" ? h("button", { class: "btn btn-block", type: "button", onclick: () => { chosen = STRANGER; element.close(); } }, _("None of these: another tube")) : null),
       h("div", { class: "dialog-foot" }, h("button", { class: "btn", type: "button", onclick: () => element.close() }, _("Cancel"))));
     element.addEventListener("close", () => { element.remove(); resolve(chosen); });
     document.body.append(element);

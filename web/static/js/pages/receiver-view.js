@@ -3,7 +3,7 @@ import { chip, fill, h, icon, setTone } from "../dom.js";
 import { _ } from "../i18n.js";
 import { cap, face, priorityChip, tempChip, useByChip, went, when } from "./office.js";
 
-export const RECEIVED = new Set(["scanned", "ticked", "found", "unexpected"]);
+export const RECEIVED = new Set(["scanned", "ticked", "found", "late", "unexpected"]);
 const isOpen = (tube) => tube.outcome === "expected";
 
 export const conditionWord = (value) => ({ good: _("Good"), damaged: _("Damaged"), leaked: _("Leaked") }[value] || _("Not stated"));
@@ -29,28 +29,54 @@ function decisionChip(tube, names) {
 function outcomeChip(tube) {
   const table = {
     scanned: [_("Scanned"), "ok", "scan"], ticked: [_("Ticked by hand"), "warn", "pen"], found: [_("Found"), "ok", "search"],
+    late: [_("Received late"), "warn", "clock"], elsewhere: [_("In another box"), "warn", "box"],
     unexpected: [_("Unexpected"), "warn", "plus"], missing: [_("Declared missing"), "danger", "missing"],
   };
   return table[tube.outcome] ? chip(...table[tube.outcome]) : null;
+}
+
+/** Where a tube is now that was collected again in place of this one. */
+function againChips(tube) {
+  const words = { registered: _("to be collected"), collected: _("collected"), packed: _("packed"), sealed: _("packed"), in_transit: _("on its way"), arrived: _("on its way"), delivered: _("on its way"), received: _("Received"), accepted: _("Accepted"), accepted_concession: _("Accepted"), rejected: _("Rejected") };
+  return (tube.again || []).map((one) => chip(_("Again as %(number)s: %(state)s", { number: one.accession, state: words[one.state] || one.state }), ["in_transit", "arrived", "delivered"].includes(one.state) ? "brand" : "info", "recollect"));
+}
+
+/** The tests by name; those that were rejected alone are struck out, with the reason. */
+function testWords(tube, names) {
+  const comma = _(", ");
+  if (!tube.ordered || !tube.ordered.some((one) => one.reason)) return tube.tests.join(comma);
+  return tube.ordered.map((one, place) => [place ? comma : "", one.reason ? h("s", { title: names[one.reason] || one.reason }, one.name) : one.name]);
+}
+
+function rejectedTests(tube, names) {
+  const bad = (tube.ordered || []).filter((one) => one.reason);
+  return bad.length && tube.state !== "rejected" ? chip(_("%(tests)s rejected: %(reason)s", { tests: bad.map((one) => one.name).join(_(", ")), reason: names[bad[0].reason] || bad[0].reason }), "danger", "cross") : null;
+}
+
+/** Where a tube turned up when that was not in its own box. */
+function whereabouts(tube) {
+  if (!tube.found_site || !["late", "elsewhere"].includes(tube.outcome)) return null;
+  return h("span", { class: "muted" }, tube.found_in ? _("at %(place)s in consignment %(number)s", { place: tube.found_site, number: tube.found_in }) : _("at %(place)s", { place: tube.found_site }));
 }
 
 const stabilityChip = (tube) => (["expired", "outside"].includes(tube.stability) ? chip(tube.stability === "expired" ? _("Expired") : _("Was outside the band"), "danger", "thermometer") : null);
 
 /** One tube of the list. */
 export function tubeRow(tube, { current, pending, names, site, onPick }) {
-  const tone = tube.state === "rejected" || tube.outcome === "missing" ? "danger" : tube.on_hold ? "hold" : RECEIVED.has(tube.outcome) ? (tube.condition === "good" ? "ok" : "danger") : pending ? "warn" : "neutral";
+  const tone = tube.state === "rejected" || tube.outcome === "missing" ? "danger" : tube.outcome === "elsewhere" ? "warn" : tube.on_hold ? "hold" : RECEIVED.has(tube.outcome) ? (tube.condition === "good" ? "ok" : "danger") : pending ? "warn" : "neutral";
   return h("li", { class: `tube tone-${tone}${current ? " is-current" : ""}`, dataset: { tube: tube.id }, "aria-current": current ? "true" : null, onclick: () => onPick(tube) },
     h("span", { class: "tube-mark" }, icon(tone === "ok" ? "check" : tube.outcome === "missing" ? "missing" : tone === "hold" ? "hold" : tone === "danger" ? "warning" : pending ? "hourglass" : "question")),
     h("div", { class: "work-main" },
-      h("div", { class: "work-title" }, h("code", {}, tube.accession), priorityChip(tube.priority), pending ? chip(_("Seen, condition not stated"), "warn", "hourglass") : null, decisionChip(tube, names), stabilityChip(tube)),
-      h("div", { class: "work-sub" }, cap(tube.cap, tube.container), " ", tube.tests.join(_(", ")), tube.destination === site ? "" : ` · → ${tube.destination_name}`)),
-    h("div", { class: "work-side" }, isOpen(tube) ? useByChip(tube) : h("span", { class: "row-sm" }, tube.condition && tube.condition !== "good" ? chip(conditionWord(tube.condition), "danger", "warning") : null, tube.outcome === "scanned" ? null : outcomeChip(tube)),
+      h("div", { class: "work-title" }, h("code", {}, tube.accession), priorityChip(tube.priority), pending ? chip(_("Seen, condition not stated"), "warn", "hourglass") : null, decisionChip(tube, names), rejectedTests(tube, names), stabilityChip(tube), againChips(tube)),
+      h("div", { class: "work-sub" }, cap(tube.cap, tube.container), " ", testWords(tube, names), tube.destination === site ? "" : ` · → ${tube.destination_name}`)),
+    h("div", { class: "work-side" }, isOpen(tube) ? useByChip(tube) : h("span", { class: "row-sm" }, tube.condition && tube.condition !== "good" ? chip(conditionWord(tube.condition), "danger", "warning") : null, tube.outcome === "scanned" ? null : outcomeChip(tube)), whereabouts(tube),
       tube.checked_by && !isOpen(tube) ? h("span", { class: "muted" }, `${tube.checked_by} ${when(tube.checked_at)}`) : null));
 }
 
 function strangerRow(found, names) {
-  return h("li", { class: "tube tone-warn" }, h("span", { class: "tube-mark" }, icon("plus")),
-    h("div", { class: "work-main" }, h("div", { class: "work-title" }, h("code", {}, found.accession), chip(_("Unknown tube"), "warn", "question")), h("div", { class: "work-sub" }, [names[found.reason] || found.reason, found.note].filter(Boolean).join(" · "))),
+  const title = found.accession ? [h("code", {}, found.accession), chip(_("Unknown tube"), "warn", "question")] : chip(names[found.reason] || found.reason, "warn", "box");
+  return h("li", { class: "tube tone-warn" }, h("span", { class: "tube-mark" }, icon(found.accession ? "plus" : "box")),
+    h("div", { class: "work-main" }, h("div", { class: "work-title" }, title, found.photo ? h("a", { class: "btn btn-sm", href: found.photo, target: "_blank", rel: "noopener" }, icon("camera"), _("Photo")) : null), h("div", { class: "work-sub" }, [found.accession ? names[found.reason] || found.reason : _("The box"), found.note].filter(Boolean).join(" · "))),
     h("div", { class: "work-side muted" }, `${found.found_by} ${when(found.found_at)}`));
 }
 
@@ -63,11 +89,22 @@ export function counts(tubes) {
   };
 }
 
+/** Tubes that are or should be in this box: not those that turned up in another one. */
+export const inside = (tubes) => tubes.filter((tube) => tube.outcome !== "elsewhere");
+
+/** "12 scanned · 1 ticked by hand · 1 received late": how the tubes were received is never mixed. */
+export function kinds(tubes) {
+  const words = { scanned: _("scanned"), ticked: _("ticked by hand"), unexpected: _("unexpected"), found: _("found again"), late: _("received late"), elsewhere: _("in another box") };
+  return Object.entries(words).map(([outcome, word]) => [tubes.filter((tube) => tube.outcome === outcome).length, word]).filter(([n]) => n).map(([n, word]) => `${n} ${word}`).join(" · ");
+}
+
 /** The lists and the three figures. */
 export function showLists(root, state, options) {
-  const { tubes = [], strangers = [] } = state;
+  const { tubes = [] } = state;
+  const strangers = [...(state.box_findings || []), ...(state.strangers || [])];
   const figures = counts(tubes);
   for (const [name, number] of Object.entries(figures)) root.querySelector(`[data-n="${name}"]`).textContent = String(number);
+  root.querySelector("[data-kinds]").textContent = kinds(tubes);
   const open = tubes.filter(isOpen);
   const done = tubes.filter((tube) => !isOpen(tube)).sort((a, b) => String(b.checked_at).localeCompare(String(a.checked_at)));
   const row = (tube) => tubeRow(tube, { ...options, current: tube.id === options.currentId, pending: options.pendingIds.has(tube.id) });
@@ -99,8 +136,8 @@ export function showCurrent(root, tube, names) {
   if (!tube) return;
   setTone(card, tube.on_hold ? "hold" : "brand");
   fill(root.querySelector("[data-current-body]"),
-    h("div", { class: "current-line" }, h("span", { class: "muted" }, _("Keys are about")), h("code", { class: "text-xl strong" }, tube.accession), priorityChip(tube.priority), outcomeChip(tube), decisionChip(tube, names), stabilityChip(tube)),
-    h("div", { class: "current-line work-sub" }, cap(tube.cap, tube.container), h("span", {}, [tube.type, tube.tests.join(_(", "))].join(" · ")), tube.collected_at ? h("span", {}, _("collected %(time)s", { time: when(tube.collected_at) })) : null, useByChip(tube)),
+    h("div", { class: "current-line" }, h("span", { class: "muted" }, _("Keys are about")), h("code", { class: "text-xl strong" }, tube.accession), priorityChip(tube.priority), outcomeChip(tube), decisionChip(tube, names), rejectedTests(tube, names), stabilityChip(tube), againChips(tube)),
+    h("div", { class: "current-line work-sub" }, cap(tube.cap, tube.container), h("span", {}, `${tube.type} · `, testWords(tube, names)), whereabouts(tube), tube.collected_at ? h("span", {}, _("collected %(time)s", { time: when(tube.collected_at) })) : null, useByChip(tube)),
     tube.on_hold ? h("p", { class: "strong" }, _("On hold: it may not be accepted before a manager has decided.")) : null);
 }
 
@@ -117,7 +154,7 @@ export function showMode(root, mode, pending) {
 /** How the answer to a received tube looks and sounds: what stands against it is said at once. */
 export function receivedFace(tube, answer, tubes) {
   const { received, missing } = counts(tubes);
-  const progress = _("%(n)s of %(m)s · %(condition)s", { n: received + missing, m: tubes.length, condition: conditionWord(tube.condition) });
+  const progress = _("%(n)s of %(m)s · %(condition)s", { n: received + missing, m: inside(tubes).length, condition: conditionWord(tube.condition) });
   const shown = face(answer, progress);
   if (!went(answer) || answer.status === "duplicate") return shown;
   if (tube.on_hold) return { tone: "hold", icon: "hold", sound: "wrong", sentence: [_("On hold"), progress].join(" · ") };

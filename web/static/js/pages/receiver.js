@@ -13,15 +13,16 @@ import { createScanPanel } from "../scan-panel.js";
 import { play } from "../sound.js";
 import { toast, toastError } from "../toast.js";
 import { startKeys } from "./keys.js";
-import { askAccept, askMissing, askReason } from "./receiver-ask.js";
+import { askAccept, askBox, askCondition, askMissing, askReason, photoOf } from "./receiver-ask.js";
 import { act, ask, face, went } from "./office.js";
-import { RECEIVED, conditionWord, counts, doubt, receivedFace, showCurrent, showHandover, showHead, showLists, showMode, undecided } from "./receiver-view.js";
+import { RECEIVED, conditionWord, counts, doubt, inside, receivedFace, showCurrent, showHandover, showHead, showLists, showMode, undecided } from "./receiver-view.js";
 
 const POLL_MS = 2000;
 const root = document.getElementById("desk");
 const part = (name) => root.querySelector(`[data-${name}]`);
 const reasons = JSON.parse(root.dataset.reasons);
 const names = JSON.parse(root.dataset.names);
+const allReasons = JSON.parse(root.dataset.allReasons);
 const site = root.dataset.site;
 const seen = new Set(); // ids of tubes scanned before the condition was stated
 let state = JSON.parse(root.dataset.state);
@@ -45,12 +46,12 @@ function render() {
   part("mode-bar").hidden = part("keys").hidden = !receiving();
   part("three").hidden = part("list-open").hidden = part("list-done").hidden = !one;
   part("handover").hidden = !arriving;
-  if (arriving) showHandover(root, one, tubes().length);
+  if (arriving) showHandover(root, one, inside(tubes()).length);
   if (one) showLists(root, state, { currentId, pendingIds: seen, names, site, onPick: pick });
   showCurrent(root, receiving() || (one && one.state === "closed") ? current() : null, names);
   showMode(root, mode, seen.size);
   const figures = counts(tubes());
-  panel.count(figures.received + figures.missing, tubes().length);
+  panel.count(figures.received + figures.missing, inside(tubes()).length);
   root.querySelector("[data-scan-count]").hidden = !one;
 }
 
@@ -108,7 +109,7 @@ async function openBox(code) {
   if (one.state === "delivered") return { tone: "ok", icon: "box-open", sound: "ok", sentence: mode ? _("Scan the tubes.") : _("State the condition, then scan the tubes: G good, D damaged, L leaked.") };
   if (one.state === "sealed") return { tone: "warn", icon: "seal", sound: "wrong", sentence: _("According to the record nobody has fetched this box yet.") };
   document.getElementById("pin").focus();
-  return { tone: "info", icon: "handover", sound: "ok", sentence: _("%(n)s tubes. The courier signs with the PIN or shows a code on the phone, or scan the seal.", { n: tubes().length }) };
+  return { tone: "info", icon: "handover", sound: "ok", sentence: _("%(n)s tubes. The courier signs with the PIN or shows a code on the phone, or scan the seal.", { n: inside(tubes()).length }) };
 }
 
 // --- handover -------------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ async function handOver(proof, how = "typed") {
       const arrived = await submit("arrive", { subject: { consignment: one.number }, site });
       if (!went(arrived)) return face(arrived, "");
     }
-    const answer = await submit("hand_over", { subject: { consignment: one.number }, site, how, payload: { ...proof, count: tubes().length } });
+    const answer = await submit("hand_over", { subject: { consignment: one.number }, site, how, payload: { ...proof, count: inside(tubes()).length } });
     const shown = face(answer, _("Taken over. State the condition, then scan the tubes: G good, D damaged, L leaked."));
     if (went(answer)) document.activeElement.blur();
     else handoverProblem(answer.sentence);
@@ -204,12 +205,17 @@ async function scanTube(code, how) {
 }
 
 async function foundLater(tube, how) {
-  if (!mode) {
-    const good = await confirmDialog({ title: _("The missing tube %(number)s has turned up", { number: tube.accession }), text: _("Is it in good condition?"), action: _("Yes, good: receive it") });
-    if (!good) return { tone: "neutral", icon: "missing", sentence: _("Nothing recorded.") };
-  }
-  const answer = await work(() => act("found", { subject: { specimen: tube.accession, specimen_id: tube.id }, site, how, payload: { condition: mode || "good" } }));
+  const condition = await askCondition(_("The missing tube %(number)s has turned up", { number: tube.accession }), _("It is received late, and the search for it ends."));
+  if (!condition) return { tone: "neutral", icon: "missing", sentence: _("Nothing recorded.") };
+  const answer = await work(() => act("found", { subject: { specimen: tube.accession, specimen_id: tube.id }, site, how, payload: { condition } }));
   return face(answer, _("Found and received. The alert ends."));
+}
+
+/** A tube without its box: perhaps somebody misses it. */
+async function looseTube(code, how) {
+  const { tubes: missed } = await api(`/receiver/missing.json?code=${encodeURIComponent(code)}`);
+  if (missed.length !== 1) return { tone: "warn", icon: "box", sound: "wrong", sentence: _("Scan the box first, then the tubes.") };
+  return foundLater(missed[0], how);
 }
 
 /** The receiver states the condition for the tubes seen so far and those to come. */
@@ -223,10 +229,11 @@ async function setMode(condition) {
     panel.show({ tone: condition === "good" ? "ok" : "warn", icon: "scan", code: conditionWord(condition), sentence: _("Scan the tubes.") });
     return;
   }
-  const answers = await work(() => Promise.all(waiting.map((tube) => receiveTube(tube, "scanned", condition))));
-  const bad = answers.find((answer) => !went(answer));
-  if (bad) panel.show({ code: conditionWord(condition), ...face(bad, "") });
-  else panel.show({ tone: "ok", icon: "check-circle", sound: "ok", code: conditionWord(condition), sentence: _("%(n)s tubes recorded as %(condition)s.", { n: waiting.length, condition: conditionWord(condition) }) });
+  const answer = await work(() => act("receive_all", { subject: { consignment: box().number }, site, how: "scanned", wait: 20000, payload: { condition, specimens: waiting.map((tube) => tube.id) } }));
+  if (went(answer)) for (const tube of waiting) seen.delete(tube.id);
+  render();
+  if (went(answer)) panel.show({ tone: "ok", icon: "check-circle", sound: "ok", code: conditionWord(condition), sentence: _("%(n)s tubes recorded as %(condition)s.", { n: waiting.length, condition: conditionWord(condition) }) });
+  else panel.show({ code: conditionWord(condition), ...face(answer, "") });
 }
 
 async function tick() {
@@ -245,12 +252,19 @@ async function unexpected(code, how) {
   const form = document.getElementById("unexpected-form");
   dialog.querySelector("[data-unexpected-code]").textContent = code;
   const asked = ask(dialog, form);
+  const photo = photoOf(form);
   if (mode) form.querySelector(`[name="condition"][value="${mode}"]`).checked = true;
   form.querySelector(mode ? '[value="yes"]' : '[name="condition"]').focus();
   const values = await asked;
   if (!values) return;
-  const answer = await work(() => act("receive_unexpected", { subject: { consignment: box().number, specimen: code }, site, how, payload: { condition: values.condition, reason: values.reason, note: values.note || "" } }));
-  panel.show({ code, ...face(answer, answer.result && answer.result.known === false ? _("On record: nobody in the network knows this number.") : _("On record as unexpected.")) });
+  const answer = await work(async () => act("receive_unexpected", { subject: { consignment: box().number, specimen: code }, site, how, payload: { condition: values.condition, reason: values.reason, note: values.note || "", ...(await pictured(photo)) } }));
+  panel.show({ code, ...face(answer, answer.result && answer.result.known === false ? _("On record: nobody in the network knows this number.") : answer.result && answer.result.missed ? _("On record. It was missed in consignment %(number)s; the search ends.", { number: answer.result.missed }) : _("On record as unexpected.")) });
+}
+
+/** The photo of a form as an act quotes it: sent first. */
+async function pictured(photo) {
+  const sha256 = photo ? await photo.send() : null;
+  return sha256 ? { photo: sha256 } : {};
 }
 
 // --- decisions ------------------------------------------------------------------------------------------
@@ -260,24 +274,28 @@ function hint(sentence) {
   panel.show({ tone: "warn", icon: "info", code: "", sentence });
 }
 
-function decidable() {
+const DECIDED_WELL = new Set(["accepted", "accepted_concession"]); // haemolysis may show after the centrifuge
+
+function decidable(kind) {
   const tube = current();
   if (!tube) hint(_("Scan or choose the tube first."));
   else if (!RECEIVED.has(tube.outcome)) hint(_("%(number)s has not been received yet. Scan it first.", { number: tube.accession }));
-  else if (tube.state !== "received") hint(_("%(number)s has been decided already.", { number: tube.accession }));
+  else if (tube.state !== "received" && !(kind === "reject" && DECIDED_WELL.has(tube.state))) hint(_("%(number)s has been decided already.", { number: tube.accession }));
   else return tube;
   return null;
 }
 
 async function decide(kind, given = null) {
-  const tube = decidable();
+  const tube = decidable(kind);
   if (!tube) return;
   if (kind === "concession" && tube.on_hold) return void hint(_("On hold: it may not be accepted before a manager has decided."));
   const chosen = given && given.reason ? given : await askReason(kind, tube, reasons);
   if (!chosen) return;
-  const type = kind === "reject" ? "reject" : "accept";
-  const answer = await work(() => act(type, { subject: { specimen: tube.accession, specimen_id: tube.id }, site, payload: { reason: chosen.reason, note: chosen.note || "", ...(kind === "reject" && tube.condition ? { condition: tube.condition } : {}) } }));
-  const done = kind === "reject" ? _("Rejected: %(reason)s. The sender sees it at once.", { reason: names[chosen.reason] }) : _("Accepted with concession: %(reason)s. It shows on the report.", { reason: names[chosen.reason] });
+  const only = chosen.tests && chosen.tests.length ? chosen.tests : null;
+  const type = kind !== "reject" ? "accept" : only ? "reject_tests" : "reject";
+  const more = only ? { tests: only } : kind === "reject" && tube.condition ? { condition: tube.condition } : {};
+  const answer = await work(async () => act(type, { subject: { specimen: tube.accession, specimen_id: tube.id }, site, payload: { reason: chosen.reason, note: chosen.note || "", ...more, ...(await pictured(chosen.photo)) } }));
+  const done = only && answer.result && answer.result.left && answer.result.left.length ? _("Only %(tests)s rejected: %(reason)s. The tube stays for the rest.", { tests: only.join(_(", ")), reason: names[chosen.reason] }) : kind === "reject" ? _("Rejected: %(reason)s. The sender sees it at once.", { reason: names[chosen.reason] }) : _("Accepted with concession: %(reason)s. It shows on the report.", { reason: names[chosen.reason] });
   panel.show({ code: tube.accession, ...face(answer, done), ...(went(answer) ? { tone: kind === "reject" ? "danger" : "warn", sound: "ok" } : {}) });
 }
 
@@ -288,10 +306,29 @@ async function acceptAll() {
   const rest = waiting.filter((tube) => doubt(tube, site));
   const sure = await askAccept(good, rest, site);
   if (!sure) return;
-  const answers = await work(() => Promise.all(good.map((tube) => act("accept", { subject: { specimen: tube.accession, specimen_id: tube.id }, site, wait: 20000 }))));
-  const bad = answers.filter((answer) => !went(answer));
-  if (bad.length) panel.show({ tone: "danger", icon: "warning", sound: "wrong", code: _("%(n)s not accepted", { n: bad.length }), sentence: bad[0].sentence });
-  else panel.show({ tone: "ok", icon: "check-circle", sound: "ok", code: _("%(n)s accepted", { n: good.length }), sentence: rest.length ? _("%(n)s stay open.", { n: rest.length }) : "" });
+  const answer = await work(() => act("decide_all", { subject: { consignment: box().number }, site, wait: 20000, payload: { decision: "accept", specimens: good.map((tube) => tube.id) } }));
+  const { count = good.length, left = [] } = answer.result || {};
+  if (!went(answer)) panel.show({ tone: "danger", icon: "warning", sound: "wrong", code: _("%(n)s not accepted", { n: good.length }), sentence: answer.sentence });
+  else panel.show({ tone: left.length ? "warn" : "ok", icon: "check-circle", sound: left.length ? "already" : "ok", code: _("%(n)s accepted", { n: count }), sentence: rest.length + left.length ? _("%(n)s stay open.", { n: rest.length + left.length }) : "" });
+}
+
+/** Something about the whole box: noted on it, or one decision for all its received tubes. */
+async function wholeBox() {
+  const fitting = (decision) => tubes().filter((tube) => undecided(tube) && (decision === "hold" ? !tube.on_hold : decision === "concession" ? !tube.on_hold && tube.destination === site : true));
+  const chosen = await askBox(allReasons, box().box, fitting);
+  if (!chosen) return;
+  const payload = { reason: chosen.reason, note: chosen.note || "" };
+  if (chosen.decision === "box") {
+    const noted = await work(async () => act("deviation", { subject: { consignment: box().number }, site, payload: { ...payload, ...(await pictured(chosen.photo)) } }));
+    panel.show({ code: box().box, ...face(noted, _("Noted on the box: %(reason)s.", { reason: names[chosen.reason] })) });
+    return;
+  }
+  const about = fitting(chosen.decision);
+  if (!about.length) return void hint(_("No received tube waits for a decision. Scan the tubes first."));
+  const answer = await work(async () => act("decide_all", { subject: { consignment: box().number }, site, wait: 20000, payload: { ...payload, decision: chosen.decision, specimens: about.map((tube) => tube.id), ...(await pictured(chosen.photo)) } }));
+  const { count = about.length } = answer.result || {};
+  const words = { hold: _("%(n)s tubes on hold: %(reason)s.", { n: count, reason: names[chosen.reason] }), concession: _("%(n)s accepted with concession: %(reason)s.", { n: count, reason: names[chosen.reason] }), reject: _("%(n)s rejected: %(reason)s. The sender sees it at once.", { n: count, reason: names[chosen.reason] }) };
+  panel.show({ code: box().box, ...face(answer, words[chosen.decision]), ...(went(answer) ? { tone: chosen.decision === "reject" ? "danger" : "warn", sound: "ok" } : {}) });
 }
 
 async function declareMissing() {
@@ -318,7 +355,7 @@ async function finish() {
 
 const actions = {
   good: () => setMode("good"), damaged: () => setMode("damaged"), leaked: () => setMode("leaked"),
-  reject: () => decide("reject"), concession: () => decide("concession"), tick, accept: acceptAll, missing: declareMissing, finish,
+  reject: () => decide("reject"), concession: () => decide("concession"), tick, accept: acceptAll, missing: declareMissing, wholebox: wholeBox, finish,
   unexpected: () => {
     const tube = current();
     hint(tube ? _("Scan the tube that is not on the list.") : _("Scan the tube: when it is not on the list, it asks for the reason."));
@@ -326,7 +363,7 @@ const actions = {
   other: () => { location.href = location.pathname; },
 };
 
-const COMMANDS = { CMDGOOD: "good", CMDDAMAGED: "damaged", CMDLEAKED: "leaked", CMDACCEPT: "accept", CMDMISSING: "missing", CMDFINISH: "finish" };
+const COMMANDS = { CMDGOOD: "good", CMDDAMAGED: "damaged", CMDLEAKED: "leaked", CMDACCEPT: "accept", CMDMISSING: "missing", CMDBOX: "wholebox", CMDFINISH: "finish" };
 
 async function command(code) {
   const reason = reasons.find((one) => one.command === code);
@@ -351,7 +388,8 @@ async function onScan(code, { how, kind }) {
   if (kind === "offer") return takeOffer(code, how);
   if (kind === "box" || kind === "consignment") return openBox(code);
   if (kind === "seal" && box() && ["in_transit", "arrived"].includes(box().state)) return handOver({ seal_tail: code.slice(-4) }, how);
-  if (!box() && kind === "foreign") return openBox(code).catch(() => ({ tone: "warn", icon: "box", sound: "wrong", sentence: _("Scan the box first, then the tubes.") }));
+  if (!box() && kind === "foreign") return openBox(code).catch(() => looseTube(code, how));
+  if (!box()) return looseTube(code, how);
   return scanTube(code, how);
 }
 
@@ -375,7 +413,7 @@ function wire() {
     run(button.dataset.do);
   });
   part("handover-form").addEventListener("submit", (event) => submitHandover(event).catch(toastError));
-  const letters = { KeyG: "good", KeyD: "damaged", KeyL: "leaked", KeyR: "reject", KeyC: "concession", KeyT: "tick", KeyA: "accept", KeyM: "missing", KeyF: "finish", KeyU: "unexpected" };
+  const letters = { KeyG: "good", KeyD: "damaged", KeyL: "leaked", KeyR: "reject", KeyC: "concession", KeyT: "tick", KeyA: "accept", KeyM: "missing", KeyB: "wholebox", KeyF: "finish", KeyU: "unexpected" };
   const keys = Object.fromEntries(Object.entries(letters).map(([code, name]) => [code, () => run(name)]));
   startKeys(keys, { active: receiving });
   startKeys({ ArrowDown: () => move(1), ArrowUp: () => move(-1) }, { active: () => Boolean(box()) });
