@@ -57,3 +57,19 @@ ACT_WORDS: Mapping[str, Any] = {
     "confirm_send_out": _l("Send-out confirmed"),
     "correct": _l("Corrected"),
 }
+
+
+FIELD_WORDS: Mapping[str, Any] = {
+    "box_temp_c": _l("Box temperature"),
+    "condition": _l("Condition"),
+    "count": _l("Counted"),
+    "method": _l("Signed by"),
+    "note": _l("Remark"),
+    "other": _l("Other party"),
+    "priority": _l("Priority"),
+    "reason": _l("Reason"),
+    "refused": _l("Refused"),
+    "seal": _l("Seal"),
+    "tests": _l("Tests"),
+}
+"""Fields of an act's payload that a person reads; the others keep their names."""

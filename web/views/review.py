@@ -20,7 +20,7 @@ from logistics.services import review
 from logistics.services.orders import ZONE
 from web import auth
 from web.access import access
-from web.act_words import ACT_WORDS
+from web.act_words import ACT_WORDS, FIELD_WORDS
 from web.auth import scope
 from web.messages import sentence
 
@@ -43,6 +43,7 @@ def _page(*, settled: bool = False, error: str = "", about: str = "") -> str:
         rows=[(row, facts(session, row.subject)) for row in rows],
         settled=settled,
         words=ACT_WORDS,
+        fields=FIELD_WORDS,
         error=error,
         about=about,
         typed=request.form,
