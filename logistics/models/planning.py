@@ -102,6 +102,7 @@ class CourierPosition(Base):
     """Where a courier was while on duty (WGS-84)."""
 
     __tablename__ = "courier_position"
+    __table_args__ = (Index("ix_courier_position_at", "at"),)
 
     username: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)

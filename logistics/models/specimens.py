@@ -57,6 +57,7 @@ class Specimen(Base):
         Index("ix_specimen_destination_registered", "destination_code", "registered_at", "id"),
         Index("ix_specimen_state_registered", "state", "registered_at", "id"),
         partial_index("ix_specimen_elsewhere", ELSEWHERE, "location_code", "registered_at", "id"),
+        partial_index("ix_specimen_recollects", "recollects_id IS NOT NULL", "recollects_id"),
         partial_index("ix_specimen_on_hold", "on_hold", "registered_at", "id"),
         partial_index("ix_specimen_holder", "holder IS NOT NULL", "holder", "registered_at"),
         partial_index("ix_specimen_pressing", "priority <> 'routine'", "priority", "registered_at"),

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, text, true
 from sqlalchemy.orm import Session
 
 from logistics.domain.access import DISPATCHER, Scope
 from logistics.errors import NotFound
 from logistics.models import Alert, Box, Channel, Consignment, Delivery, Site, Specimen, User
+from logistics.models.alerts import UNANSWERED
 from logistics.queries import board
 
 TABS = ("open", "acknowledged", "ended", "all")
 """open: nobody answers for it yet; acknowledged: somebody does and it lasts; ended: answered and over."""
 MAX_ROWS = 200
+COUNTED = 1_000
 DISPATCH_KINDS = ("urgent_call", "overdue", "late", "seal_broken", "unsent", "elsewhere", "handover")
 """What dispatchers may acknowledge, too."""
 
@@ -48,7 +50,7 @@ class Detail:
 
 def of_tab(tab: str) -> ColumnElement[bool]:
     return {
-        "open": and_(Alert.acknowledged_at.is_(None), Alert.state != "closed"),
+        "open": and_(text(UNANSWERED)),
         "acknowledged": and_(Alert.acknowledged_at.is_not(None), Alert.state == "open"),
         "ended": and_(Alert.acknowledged_at.is_not(None), Alert.state != "open"),
     }.get(tab, true())
@@ -68,18 +70,17 @@ def version(session: Session) -> str:
 
 
 def counts(session: Session, scope: Scope) -> dict[str, int]:
-    """How many alerts stand in each tab."""
-    inner = _in(scope).subquery()
-    acknowledged, over = inner.c.acknowledged_at.is_not(None), inner.c.state != "open"
-    row = session.execute(
-        select(
-            func.sum(case((and_(~acknowledged, inner.c.state != "closed"), 1), else_=0)),
-            func.sum(case((and_(acknowledged, ~over), 1), else_=0)),
-            func.sum(case((and_(acknowledged, over), 1), else_=0)),
-            func.count(),
-        )
-    ).one()
-    return dict(zip(TABS, (value or 0 for value in row), strict=True))
+    """How many alerts stand in each tab; of what is over, no more than COUNTED are counted."""
+    found = {
+        "open": _counted(session, _in(scope).where(text(UNANSWERED))),
+        "acknowledged": _counted(session, _in(scope).where(Alert.state == "open", Alert.acknowledged_at.is_not(None))),
+    }
+    return found | {name: _counted(session, _in(scope).where(of_tab(name))) for name in ("ended", "all")}
+
+
+def _counted(session: Session, query: Select[Alert]) -> int:
+    some = query.with_only_columns(Alert.id).limit(COUNTED).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
 
 
 def inbox(session: Session, scope: Scope, *, tab: str = "open", kind: str = "", limit: int = MAX_ROWS) -> list[Entry]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select, union_all
 from sqlalchemy.orm import Session, joinedload
 
 from logistics.domain.access import Scope
@@ -27,10 +27,12 @@ def incoming(session: Session, scope: Scope, *, now: datetime) -> list[Consignme
     Those waiting to be received come first, then by expected time; closed ones of today last.
     """
     query = select(Consignment).options(joinedload(Consignment.origin), joinedload(Consignment.destination))
-    query = query.where(or_(Consignment.state.in_(COMING), Consignment.closed_at >= day_start(now)))
-    query = query.where(Consignment.state.not_in((C.OPEN, C.CANCELLED)), Consignment.kind == "specimens")
+    bound = select(Consignment.number)
     if not scope.everything:
-        query = query.where(Consignment.destination_code == (scope.home or ""))
+        bound = bound.where(Consignment.destination_code == (scope.home or ""))
+    coming, closed = bound.where(Consignment.state.in_(COMING)), bound.where(Consignment.closed_at >= day_start(now))
+    query = query.where(Consignment.number.in_(union_all(coming, closed)))
+    query = query.where(Consignment.state.not_in((C.OPEN, C.CANCELLED)), Consignment.kind == "specimens")
     rank = {C.DELIVERED: 0, C.ARRIVED: 1, C.IN_TRANSIT: 2, C.WAITING: 2, C.SEALED: 3, C.CLOSED: 4}
     found = list(session.scalars(query.limit(300)))
     return sorted(found, key=lambda one: (rank.get(C(one.state), 5), _when(one, now), one.number))

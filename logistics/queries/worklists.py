@@ -78,7 +78,7 @@ def _mine(scope: Scope) -> ColumnElement[bool]:
     return Specimen.collecting_site_code.in_(sorted(scope.sites))
 
 
-def _among(*parts: Select[tuple[int]]) -> ColumnElement[bool]:
+def _among(*parts: Select[int]) -> ColumnElement[bool]:
     """Tubes that one of the parts names. Each part is read by an index of its own; an OR of them by none."""
     return Specimen.id.in_(union_all(*parts))
 
