@@ -11,14 +11,18 @@ from sqlalchemy.orm import Session, contains_eager
 
 from logistics.domain.access import Scope
 from logistics.domain.findings import DISPOSITIONS, OPEN
+from logistics.domain.transitions import State
 from logistics.errors import Invalid
-from logistics.models import Nonconformity, Specimen
+from logistics.models import Nonconformity, Specimen, SpecimenTest
+from logistics.services.recollection import open_tests
 
 PAGE = 100
 DEFAULT_DAYS = 30
 MOST_DAYS = 366
 MOST_ROWS = 100_000
 STATES = ("open", "closed")
+COME_BACK = (State.REJECTED, State.MISSING, State.LOST)
+MOST_RETURNED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +165,38 @@ def replacements(session: Session, ids: Sequence[int]) -> Mapping[int, list[Spec
         if one.recollects_id is not None:
             found.setdefault(one.recollects_id, []).append(one)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A tube that gives no result, or not for all its tests, and that nobody has collected again."""
+
+    specimen: Specimen
+    tests: Sequence[str]  # codes that must be collected again
+    finding: Nonconformity | None
+
+
+def returned(session: Session, scope: Scope, *, now: datetime, days: int = 14) -> list[Returned]:
+    """Of the sites in ``scope``: rejected, missing and lost tubes, and tests rejected alone; the latest first."""
+    since = now - timedelta(days=days)
+    mine = Specimen.collecting_site_code.in_(sorted(scope.sites))
+    gone = select(Specimen).where(mine, Specimen.state_since >= since, Specimen.state.in_(COME_BACK))
+    partly = select(SpecimenTest.specimen_id).where(SpecimenTest.rejected_at >= since)
+    some = select(Specimen).where(mine, Specimen.id.in_(partly), Specimen.state.not_in(COME_BACK))
+    tubes = {one.id: one for query in (gone, some) for one in session.scalars(query.limit(MOST_RETURNED))}
+    again = replacements(session, list(tubes))
+    latest: dict[int, Nonconformity] = {}
+    about = select(Nonconformity).where(Nonconformity.specimen_id.in_(list(tubes))).order_by(Nonconformity.id)
+    for finding in session.scalars(about):
+        if finding.specimen_id is not None:
+            latest[finding.specimen_id] = finding
+    found = [
+        Returned(tube, tests, latest.get(tube.id))
+        for tube in tubes.values()
+        if (tests := open_tests(tube, again.get(tube.id, ())))
+    ]
+    return sorted(found, key=_happened, reverse=True)
+
+
+def _happened(one: Returned) -> datetime:
+    return one.finding.found_at if one.finding is not None else one.specimen.state_since

@@ -222,6 +222,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "collector.worklist"): Row(COLLECTOR, Listed(lambda w: w.extra["waiting"])),
     ("GET", "collector.new_order"): Row(COLLECTOR, OWN),
     ("POST", "collector.save_order"): Row(COLLECTOR, OWN),
+    ("GET", "returned.returned"): Row(COLLECTOR, OWN),
     ("GET", "collector.outcomes"): Row(COLLECTOR, Listed(lambda w: w.accession)),
     ("GET", "collector.box"): Row(COLLECTOR, OWN),
     ("GET", "collector.pack_json"): Row(COLLECTOR, OWN),
@@ -306,6 +307,15 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "admin.change_channel"): Row(ADMINISTRATOR, NETWORK, lambda w: {"channel_id": w.channel}),
     ("POST", "admin.read_import"): Row(ADMINISTRATOR, NETWORK, lambda w: {"kind": "sites"}),
     ("POST", "admin.try_channel"): Row(ADMINISTRATOR, NETWORK, lambda w: {"channel_id": w.extra["unusable"]}),
+    # consignments, recalls, what was not sent
+    ("GET", "consignments.record"): Row(JOURNEY, HIDDEN, _number),
+    ("GET", "consignments.listing"): Row(SEARCHERS, Nothing("leads to the search")),
+    ("GET", "unsent.listing"): Row(SEARCHERS, Listed(lambda w: w.extra["unsent"])),
+    ("GET", "unsent.export"): Row(SEARCHERS, Listed(lambda w: w.extra["unsent"])),
+    ("GET", "recalls.listing"): Row(SEARCHERS, Listed(lambda w: w.extra["called"])),
+    ("POST", "recalls.new"): Row(frozenset({"manager"}), Nothing("each tube is an act of its own, refused alone")),
+    ("POST", "recalls.returned"): Row(COLLECTOR | LABORATORY, HIDDEN, lambda w: {"specimen_id": w.extra["called_id"]},
+                                      lambda w: {"data": {"id": str(uuid.uuid4())}}),
     # journey and search
     ("GET", "journey.specimen"): Row(JOURNEY, HIDDEN, lambda w: {"specimen_id": w.specimen}),
     ("GET", "journey.journey_json"): Row(JOURNEY, HIDDEN, lambda w: {"specimen_id": w.specimen}),
@@ -400,6 +410,7 @@ def build(session: Session) -> World:
     token = ApiToken(user_id=1, name="probe", secret_sha256="0" * 64, created_at=START)
     session.add(token)
     session.commit()
+    called, called_id = _called(session)
     waiting_id = session.scalars(select(Specimen.id).where(Specimen.accession == waiting)).one()
     return World(
         consignment=ours,
@@ -423,10 +434,21 @@ def build(session: Session) -> World:
             "late": late,
             "photo": photo,
             "unfit": unfit,
+            "called": called,
+            "unsent": factories.collected(session, "2600990098").accession,
+            "called_id": called_id,
             "load": load,
             "item": item,
         },
     )
+
+
+def _called(session: Session) -> tuple[str, int]:
+    """A tube of our township that was recalled before it was packed: its number, its id."""
+    factories.collected(session, "2600990099")
+    why = {"reason": "RECALL_PATIENT"}
+    factories.done(session, "manager", factories.act("recall", {"specimen": "2600990099"}, why))
+    return "2600990099", factories.find(session, "2600990099").id
 
 
 def _unfit(session: Session, number: str) -> tuple[str, str]:

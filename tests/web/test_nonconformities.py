@@ -189,3 +189,27 @@ def test_unused_photos_are_cleared_away_after_a_month(session: Session) -> None:
     assert old[0] in left
     assert old[1] not in left
     assert len(left) == 2
+
+
+def test_the_township_sees_at_once_what_came_back(
+    desk: FlaskClient, session: Session, new_client: Callable[[], FlaskClient], login: Login
+) -> None:
+    """Rejected with reason, by whom, photo; one tap collects it again; a missing tube that is still here is found."""
+    nurse = login(new_client(), "nurse")
+    first = nurse.get("/collector/returned.json?lang=en")
+    assert first.get_json() == {"tubes": []}
+    tag = {"If-None-Match": first.headers["ETag"]}
+    assert nurse.get("/collector/returned.json?lang=en", headers=tag).status_code == 304
+    sha256 = send(desk, picture())["photo"]
+    rejected(session, sha256)
+    answer = nurse.get("/collector/returned.json?lang=en", headers=tag)
+    [tube] = answer.get_json()["tubes"]
+    assert (tube["reason"], tube["by"], tube["site"]) == ("Haemolysed", "Receiver", "Site COUNTY")
+    assert (tube["photo"], tube["whole"]) == (f"/api/v1/photos/{sha256}", True)
+    assert "张" not in answer.get_data(as_text=True)
+    other = login(new_client(), "nurse2").get("/collector/returned.json").get_json()
+    assert other == {"tubes": []}
+    f.done(session, "nurse", f.act("recollect", {"specimen": tube["accession"]}, at=LATER))
+    assert nurse.get("/collector/returned.json").get_json() == {"tubes": []}
+    page = nurse.get("/collector/").get_data(as_text=True)
+    assert "js/pages/returned.js" in page
