@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -113,6 +113,31 @@ def chart(
                 max(temps, default=None),
             )
         )
+    return found
+
+
+def extremes(session: Session, spans: Mapping[str, tuple[str, datetime, datetime]]) -> dict[str, tuple[float, float]]:
+    """(lowest, highest) °C of boxes over spans: key → (box, from, to). Keys without any reading are left out."""
+    if not spans:
+        return {}
+    boxes = {box for box, _, _ in spans.values()}
+    start, end = min(since for _, since, _ in spans.values()), max(until for _, _, until in spans.values())
+    bound = defaultdict(list)
+    for binding, _ in _bound(session, boxes, start, end):
+        bound[binding.box_code].append(binding)
+    found: dict[str, tuple[float, float]] = {}
+    for key, (box, since, until) in spans.items():
+        lows, highs = [], []
+        for binding in bound[box]:
+            begin, stop = max(since, binding.bound_from), min(until, binding.bound_to or until)
+            if stop <= begin:
+                continue
+            low, high = store.extremes(session, binding.device_code, binding.probe, begin, stop)
+            if low is not None and high is not None:
+                lows.append(low)
+                highs.append(high)
+        if lows:
+            found[key] = (min(lows), max(highs))
     return found
 
 

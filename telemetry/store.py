@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
@@ -100,6 +100,18 @@ def series(session: Session, device: str, probe: int, start: datetime | None, en
     if end is not None:
         statement = statement.where(ReadingRow.at < end)
     return [(at, temp_c) for at, temp_c in session.execute(statement.order_by(ReadingRow.at)).all()]
+
+
+def extremes(
+    session: Session, device: str, probe: int, start: datetime, end: datetime
+) -> tuple[float | None, float | None]:
+    """(lowest, highest) °C of one probe in start … end, both included; None without readings."""
+    row = session.execute(
+        select(func.min(ReadingRow.temp_c), func.max(ReadingRow.temp_c)).where(
+            ReadingRow.device_code == device, ReadingRow.probe == probe, ReadingRow.at.between(start, end)
+        )
+    ).one()
+    return row[0], row[1]
 
 
 def last_before(session: Session, device: str, probe: int, at: datetime) -> Sample | None:

@@ -243,8 +243,8 @@ class Client(FlaskClient):
         if "Authorization" not in headers and "X-CSRFToken" not in headers:
             headers["X-CSRFToken"] = self._token()
             kwargs["headers"] = headers
-        if has_app_context():  # the ``session`` fixture's: its ``g`` would carry one user into the next request
-            for name in ("_login_user", "scope", "token"):
+        if has_app_context():  # the ``session`` fixture's: its ``g`` would carry user and language on
+            for name in ("_login_user", "scope", "token", "_flask_babel"):
                 g.pop(name, None)
         return super().open(*args, **kwargs)
 

@@ -100,6 +100,7 @@ def words(session: Session, alert: Alert, locale: str) -> tuple[str, list[str]]:
         "device": "–",
         "site": names.get(str(alert.params.get("site", alert.site_code)), "–"),
         "origin": names.get(alert.origin_code or "", "–"),
+        "tubes": len(alert.specimen_ids),
         **{key: value for key, value in alert.params.items() if key not in {"site", "origin"}},
     }
     facts["reason_name"] = facts.get(f"reason_{locale[:2]}", "–")  # a recall's, in either language

@@ -24,6 +24,8 @@ ACTIONS: dict[str, Any] = {
     "act_settled": _l("settled a late act"),
     "act_apply": _l("applied a late act"),
     "act_void": _l("voided a late act"),
+    "record_verified": _l("had the record verified"),
+    "bundle_exported": _l("exported a custody bundle"),
     "act_annotate": _l("noted something about a late act"),
     "site_added": _l("added a site"),
     "site_changed": _l("changed a site"),

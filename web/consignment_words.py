@@ -12,8 +12,9 @@ from flask_babel import lazy_gettext as _l
 from logistics.domain.custody import Event
 from logistics.domain.custody import EventType as E
 from logistics.domain.transitions import ConsignmentState as C
-from logistics.models import Handover
+from logistics.models import Consignment, Handover
 from logistics.queries.consignment_record import Record
+from logistics.services.items import RETURN
 from telemetry.queries import Latest
 from web.journey_words import Sentence, short_time
 from web.rendering import locale
@@ -44,9 +45,11 @@ OUTCOMES: Mapping[str, Any] = {
 }
 METHODS: Mapping[str, Any] = {
     "pin": _l("signed by PIN"), "app": _l("signed on both phones"), "seal": _l("signed by the seal"),
+    "witness": _l("confirmed by a second person"), "paper": _l("recorded from paper"),
 }  # fmt: skip
 MEANINGS: Mapping[str, Any] = {
     "pickup": _l("Pickup"), "delivery": _l("Delivery"), "transfer": _l("Transfer"), "elsewhere": _l("Left elsewhere"),
+    "send_out": _l("Sent out"),
 }  # fmt: skip
 
 
@@ -57,7 +60,7 @@ def sentence(found: Record, latest: Latest | None, *, now: datetime) -> Sentence
     if one.seal_number and one.state not in {C.CLOSED, C.CANCELLED}:
         parts.append(gettext("sealed %(seal)s", seal=one.seal_number))
     if one.state != C.CLOSED:
-        parts.append(contents(one.tube_count, one.item_count))
+        parts.append(counted(one, one.tube_count or one.item_count))
     if one.state in {C.DELIVERED, C.CLOSED}:
         parts += [str(OUTCOMES[name]) % {"n": count} for name, count in found.outcomes().items() if name in OUTCOMES]
     if latest is not None and one.state not in {C.CLOSED, C.CANCELLED}:
@@ -71,14 +74,11 @@ def sentence(found: Record, latest: Latest | None, *, now: datetime) -> Sentence
     return Sentence(comma.join(parts) + stop, *_face(found, now))
 
 
-def contents(tubes: int, items: int) -> str:
-    """'9 tubes', '2 load items', or both."""
-    said = []
-    if tubes or not items:
-        said.append(ngettext("%(num)d tube", "%(num)d tubes", tubes))
-    if items:
-        said.append(ngettext("%(num)d load item", "%(num)d load items", items))
-    return " + ".join(said)
+def counted(one: Consignment, count: int) -> str:
+    """'9 tubes'; of what goes back '2 load items' or 'empty box'."""
+    if one.kind != RETURN:
+        return str(ngettext("%(num)d tube", "%(num)d tubes", count))
+    return str(ngettext("%(num)d load item", "%(num)d load items", count) if count else gettext("empty box"))
 
 
 def _where(found: Record, now: datetime) -> str:
@@ -128,11 +128,12 @@ def countdown(at: datetime | None, now: datetime) -> str:
     """'in 25 min', 'in 3 h 10 min', '12 min ago'."""
     if at is None:
         return ""
-    minutes = round(abs(at - now) / timedelta(minutes=1))
-    hours, rest = divmod(minutes, 60)
+    hours, rest = divmod(round(abs(at - now) / timedelta(minutes=1)), 60)
     if at >= now:
-        return gettext("in %(h)s h %(m)s min", h=hours, m=rest) if hours else gettext("in %(n)s min", n=rest)
-    return gettext("%(h)s h %(m)s min ago", h=hours, m=rest) if hours else gettext("%(n)s min ago", n=rest)
+        said = gettext("in %(h)s h %(m)s min", h=hours, m=rest) if hours else gettext("in %(n)s min", n=rest)
+    else:
+        said = gettext("%(h)s h %(m)s min ago", h=hours, m=rest) if hours else gettext("%(n)s min ago", n=rest)
+    return str(said)
 
 
 def place(found: Record, code: str | None) -> str:
@@ -172,7 +173,7 @@ def details(found: Record, event: Event) -> list[str]:
     if facts.get("seal"):
         lines.append(gettext("Seal %(seal)s", seal=facts["seal"]))
     if facts.get("count") is not None:
-        lines.append(ngettext("%(num)d tube", "%(num)d tubes", int(facts["count"])))
+        lines.append(counted(found.consignment, int(facts["count"])))
     if facts.get("box_temp_c"):
         lines.append(gettext("Box temperature %(temp)s °C", temp=facts["box_temp_c"]))
     if facts.get("reason"):

@@ -31,7 +31,8 @@ def may_correct(event: Event, corrected: Mapping[int, Event], scope: Scope) -> b
 
 def words(one: Event) -> str:
     """'Declared wrong 10:42 by Wang: scanned the wrong tube'."""
-    return gettext(
+    sentence: str = gettext(
         "Declared wrong %(time)s by %(name)s: %(reason)s",
         time=localtime(one.occurred_at, "%m-%d %H:%M"), name=one.actor_name or one.actor, reason=one.payload["reason"],
     )  # fmt: skip
+    return sentence

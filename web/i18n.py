@@ -148,6 +148,9 @@ def problems() -> list[str]:
         key = entry.id[0] if isinstance(entry.id, (tuple, list)) else entry.id
         if key and key not in used:
             found.append(f"unused: {key!r}")
+    shown = {message for _file, message in _script_messages()}
+    if len({script_key(message) for message in shown}) < len(shown):
+        found.append("two sentences of scripts have the same key: change one of them")
     return found
 
 
@@ -182,13 +185,34 @@ def _scripts_of(page: str) -> frozenset[str]:
     return frozenset(str(path.relative_to(ROOT)) for path in found)
 
 
+def script_key(msgid: str) -> str:
+    """What a sentence is called in the catalogue of scripts: FNV-1a over its UTF-16 units, as in static/js/i18n.js."""
+    value = 0x811C9DC5
+    units = msgid.encode("utf-16-le")
+    for place in range(0, len(units), 2):
+        value = ((value ^ int.from_bytes(units[place : place + 2], "little")) * 0x01000193) & 0xFFFFFFFF
+    return _base36(value % 36**5)
+
+
+def _base36(value: int) -> str:
+    digits = ""
+    while value or not digits:
+        value, last = divmod(value, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[last] + digits
+    return digits
+
+
 @functools.cache
 def script_catalog(locale: str, page: str = "") -> dict[str, str]:
-    """msgid → translation of what scripts show: all of them, or the shared ones and those of one page, because a
+    """Key → translation of what scripts show: all of them, or the shared ones and those of one page, because a
     phone at the edge of the net should not wait for the words of every other page."""
     if locale == "en":
         return {}
     catalog, _clashes = merged_catalog(locale)
     scripts = _scripts_of(page) if page else None
     wanted = {message for file, message in _script_messages() if scripts is None or file in scripts}
-    return {key: str(entry.string) for key in sorted(wanted) if (entry := catalog.get(key)) and entry.string}
+    return {
+        script_key(msgid): str(entry.string)
+        for msgid in sorted(wanted)
+        if (entry := catalog.get(msgid)) and entry.string
+    }

@@ -43,6 +43,19 @@ GAPS: Mapping[str, Any] = {
 }
 
 
+FACES = {
+    S.REJECTED: ("danger", "cross-circle"),
+    S.MISSING: ("danger", "missing"),
+    S.LOST: ("danger", "missing"),
+    S.COLLECTION_FAILED: ("danger", "missing"),
+    S.ACCEPTED: ("ok", "check-circle"),
+    S.ACCEPTED_CONCESSION: ("warn", "warning"),
+    S.RECALLED: ("hold", "undo"),
+    S.RETURNED: ("hold", "undo"),
+}
+"""Colour and icon of a state that does not depend on the tube's temperature."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """Where the tube is, in one sentence, with its colour and icon."""
@@ -88,17 +101,11 @@ def sentence(
 
 
 def _face(found: Journey, judged: TubeAssessment, running: bool) -> tuple[str, str]:
-    state = found.specimen.state
     if found.specimen.on_hold:
         return "hold", "hold"
-    if state in {S.REJECTED, S.MISSING, S.LOST, S.COLLECTION_FAILED}:
-        return "danger", "cross-circle" if state == S.REJECTED else "missing"
-    if state == S.ACCEPTED:
-        return "ok", "check-circle"
-    if state in {S.RECALLED, S.RETURNED}:
-        return "hold", "undo"
-    if state == S.ACCEPTED_CONCESSION:
-        return "warn", "warning"
+    state = S(found.specimen.state)
+    if state in FACES:
+        return FACES[state]
     if running:
         return TONES.get(judged.status, "brand"), VERDICT_ICONS.get(judged.status, "info")
     return "neutral", "info"
@@ -130,9 +137,9 @@ def _where(found: Journey, now: datetime) -> str:
         S.REJECTED: _l("Rejected at %(site)s at %(time)s"),
         S.MISSING: _l("Declared missing at %(time)s"),
         S.LOST: _l("Declared lost at %(time)s"),
-        S.RECALLED: _l("Recalled at %(time)s, with %(person)s in %(box)s") if one.holder else _l(
-            "Recalled at %(time)s, last at %(site)s, not in hand yet"
-        ),
+        S.RECALLED: _l("Recalled at %(time)s, with %(person)s in %(box)s")
+        if one.holder
+        else _l("Recalled at %(time)s, last at %(site)s, not in hand yet"),
         S.RETURNED: _l("Recalled, in hand at %(site)s since %(time)s"),
         S.DISPOSED: _l("Disposed of at %(time)s"),
     }
@@ -223,7 +230,8 @@ def handover_words(one: Handover | None) -> list[str]:
 
 def differs_words(fields: str) -> str:
     """In what two halves of a handover differ, in words."""
-    return gettext(", ").join(str(DIFFERS[one]) for one in fields.split(",") if one in DIFFERS)
+    comma: str = gettext(", ")
+    return comma.join(str(DIFFERS[one]) for one in fields.split(",") if one in DIFFERS)
 
 
 def _refused(found: Journey) -> str:

@@ -31,11 +31,13 @@ ITEMS = (
     Item("receiver.forward", _l("Forward"), "box", ("receiver",)),
     Item("dispatch.board", _l("Live board"), "map", ("dispatcher",)),
     Item("dispatch.plans", _l("Plans"), "route", ("dispatcher",)),
+    Item("unsent.listing", _l("Not sent"), "hourglass", ("collector", "receiver", "dispatcher")),
     Item("loads.boxes", _l("Where the boxes are"), "box", ("dispatcher",)),
     Item("manager.inbox", _l("Alerts"), "bell", ("manager", "administrator")),
     Item("manager.excursions", _l("Excursions"), "thermometer", ("manager", "auditor")),
     Item("loads.send", _l("Loads"), "swap", ("receiver", "manager")),
     Item("nonconformities.listing", _l("Nonconformities"), "warning", ("receiver", "manager", "collector", "auditor")),
+    Item("recalls.listing", _l("Recalls"), "undo", ("manager",)),
     Item("review.listing", _l("For review"), "swap", ("manager", "auditor")),
     Item("handovers.listing", _l("Half signed"), "signature", ("dispatcher", "manager", "auditor")),
     Item("manager.dashboard", _l("Indicators"), "chart", ("manager", "auditor", "administrator")),
@@ -45,6 +47,14 @@ ITEMS = (
         "search",
         ("collector", "dispatcher", "receiver", "manager", "auditor"),
     ),
+    Item(
+        "registers.page",
+        _l("Register"),
+        "clipboard",
+        ("collector", "courier", "dispatcher", "receiver", "manager", "auditor"),
+    ),
+    Item("label_ledger.batches", _l("Labels"), "barcode", ("collector", "receiver", "manager", "administrator")),
+    Item("integrity.page", _l("Integrity"), "shield", ("auditor",)),
     Item("admin.audit_log", _l("Audit log"), "list", ("auditor",)),
 )
 
@@ -57,12 +67,14 @@ def items_for(app: Flask, user: Any) -> list[dict[str, Any]]:
         if role not in item.roles or item.endpoint not in app.view_functions:
             continue
         if role in roles_of(app, item.endpoint):
+            url = url_for(item.endpoint)
+            inside = shown is None and request.path.startswith(f"{url.rstrip('/')}/")
             found.append(
                 {
-                    "url": url_for(item.endpoint),
+                    "url": url,
                     "label": item.label,
                     "icon": item.icon,
-                    "active": item.endpoint == shown,
+                    "active": item.endpoint == shown or inside,
                     "endpoint": item.endpoint,
                 }
             )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_login import current_user
 
 from logistics import clock
@@ -45,7 +46,16 @@ def other_language_url(code: str) -> str:
     query = request.args.to_dict(flat=False)
     query["lang"] = [code]
     pairs = "&".join(f"{key}={value}" for key, values in query.items() for value in values)
-    return f"{request.path}?{pairs}"
+    return f"{_own_path()}?{pairs}"
+
+
+def _own_path() -> str:
+    """Where this page can be asked for: a form that was refused stands at an address that takes no GET."""
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None or adapter.test(request.path, method="GET"):
+        return request.path
+    came = urlsplit(request.referrer or "")
+    return came.path if came.netloc == request.host else "/"
 
 
 def init_app(app: Flask) -> None:

@@ -170,6 +170,7 @@ VARIABLES = frozenset(
         "TILE_URL",
         "TILE_ATTRIBUTION",
         "OSRM_URL",
+        "UNSENT_HOURS",
         "RETENTION_READINGS_DAYS",
         "RETENTION_POSITIONS_DAYS",
         "LOG_LEVEL",

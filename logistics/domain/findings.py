@@ -19,9 +19,10 @@ UNEXPECTED = "UNEXPECTED"
 OPEN = frozenset({"", "hold"})
 DISPOSITIONS = (
     "hold", "reject", "reject_tests", "concession", "received", "found", "release", "lost", "recall", "dispose",
-    "noted", "settled",
+    "noted", "settled", "withdrawn",
 )  # fmt: skip
-"""What may become of a finding. ``received``: an unexpected tube that is known goes its way; ``noted``: about a box."""
+"""What may become of a finding. ``received``: an unexpected tube that is known goes its way; ``noted``: about a box;
+``withdrawn``: the event that opened it was declared wrong."""
 
 _OPENING = frozenset(
     {E.DECLARED_MISSING, E.RECEIVED_UNEXPECTED, E.REJECTED, E.TESTS_REJECTED, E.ACCEPTED_CONCESSION, E.HELD,
@@ -33,7 +34,7 @@ _ENDS_MISSING: Mapping[E, str] = {
 _ENDS_HOLD: Mapping[E, str] = {
     E.RELEASED: "release", E.REJECTED: "settled", E.LOST: "lost", E.RECALLED: "recall", E.DISPOSED: "dispose",
 }  # fmt: skip
-SETTLING = frozenset(_ENDS_MISSING) | frozenset(_ENDS_HOLD) | {E.SETTLED}
+SETTLING = frozenset(_ENDS_MISSING) | frozenset(_ENDS_HOLD) | {E.SETTLED, E.CORRECTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,13 @@ def _disposition(event: Event) -> str | None:  # noqa: PLR0911  # one line a typ
 
 def settled(finding: Finding, event: Event) -> Finding:
     """The finding after a later event of its stream; the same when the event does not concern it."""
-    if finding.disposition not in OPEN:
+    withdrawn = event.type is E.CORRECTED and event.payload.get("corrects") == finding.seq
+    if finding.disposition not in OPEN and not withdrawn:
         return finding
-    if event.type is E.SETTLED:
+    kind: str | None
+    if withdrawn:
+        kind = "withdrawn"
+    elif event.type is E.SETTLED:
         kind = "settled" if event.payload.get("finding") == finding.seq else None
     elif finding.disposition == "hold":
         kind = _ENDS_HOLD.get(event.type)

@@ -16,6 +16,7 @@ from logistics.labels.sizes import BOX, CONSIGNMENT, DATAMATRIX, QR, STOCKS, Sto
 from logistics.labels.texts import Translate, priority_text, same, temp_class_text
 
 BOX_CODE_MM = 30.0
+EDGE_MM = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,10 @@ def _add_code(
 def _box(label: BoxLabel, stock: Stock, symbology: str, font: str, translate: Translate) -> Drawing:
     drawing = Drawing(stock.width_mm, stock.height_mm)
     width = min(stock.width_mm, 130.0)
-    left = (stock.width_mm - width) / 2 + 4
+    edge = max(EDGE_MM, stock.rim_mm)
+    left = (stock.width_mm - width) / 2 + edge
     right = stock.width_mm - left
-    top = stock.height_mm - 4
+    top = stock.height_mm - edge
     text_left = left + BOX_CODE_MM + 3
     room = (right - text_left) * mm
     _add_code(drawing, stock, symbology, label.code, left - 2, top, BOX_CODE_MM)
@@ -148,7 +150,7 @@ def _box(label: BoxLabel, stock: Stock, symbology: str, font: str, translate: Tr
         drawing.text(centre, name_y - 4.9, own, 10, "middle")
     foot = f"{translate('Responsible person')}  {label.responsible}  {label.phone}"
     foot_pt = fonts.size_to_fit(foot, font, 11, 7, (right - left) * mm)
-    drawing.text(centre, max(2.5, name_y - 11), foot, foot_pt, "middle")
+    drawing.text(centre, max(2.5, stock.rim_mm + 1, name_y - 11), foot, foot_pt, "middle")
     return drawing
 
 
@@ -162,7 +164,7 @@ def _temp_band(drawing: Drawing, text: str, font: str, left_mm: float, bottom_mm
 def _consignment(label: ConsignmentLabel, stock: Stock, symbology: str, font: str, translate: Translate) -> Drawing:
     drawing = Drawing(stock.width_mm, stock.height_mm)
     scale = min(stock.width_mm / 60, stock.height_mm / 40)
-    margin = 2 * scale
+    margin = max(2 * scale, stock.rim_mm)
     side_mm = 25 * scale
     top = stock.height_mm - margin
     _add_code(drawing, stock, symbology, label.number, margin / 2, top, side_mm)

@@ -91,7 +91,7 @@ class _Layout:
     def __init__(self, label: SpecimenLabel, stock: Stock, font: str, translate: Translate) -> None:
         self.label, self.stock, self.font, self.t = label, stock, font, translate
         self.scale = max(LEAST_SCALE, min(stock.width_mm / DESIGN_MM[0], stock.height_mm / DESIGN_MM[1]))
-        self.margin = MARGIN_MM * min(1.0, self.scale)
+        self.margin = max(MARGIN_MM * min(1.0, self.scale), stock.rim_mm)
         self.small, self.line_mm = SMALL_PT * self.scale, LINE_PT * self.scale / mm
         self.drawing = Drawing(stock.width_mm, stock.height_mm)
 
@@ -113,7 +113,7 @@ class _Layout:
 
     def _bars(self, foot: float, top: float) -> None:
         accession = self.label.accession
-        module = codes.module_mm(accession, self.stock, self.stock.width_mm)
+        module = codes.module_mm(accession, self.stock, self.stock.width_mm - 2 * self.stock.rim_mm)
         lines = max(0, int((top - foot - LEAST_BARS_MM * self.scale) / self.line_mm))
         below = self._lines(self.margin, self.stock.width_mm - self.margin, top, min(lines, 4))
         bars_top = below - 1.2 * self.scale if lines else top

@@ -47,7 +47,7 @@ def _postgresql(table: str, name: str, what: str) -> str:
 
 
 def _sqlite(table: str, name: str, what: str) -> str:
-    verb = what.split()[0]
+    verb = what.split(maxsplit=1)[0]
     return (
         f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {what} ON {table} BEGIN "
         f"SELECT RAISE(ABORT, 'append-only: {verb} on {table} is refused, the record is never changed'); END"

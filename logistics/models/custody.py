@@ -18,7 +18,9 @@ class Act(Base):
     __tablename__ = "act"
     __table_args__ = (
         Index("ix_act_status_recorded", "status", "recorded_at"),
-        Index("ix_act_recorded", "recorded_at", postgresql_using="brin"),  # what arrived on a day; costs writers nothing
+        Index(
+            "ix_act_recorded", "recorded_at", postgresql_using="brin"
+        ),  # what arrived on a day; costs writers nothing
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)  # UUID, lower case

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from logistics.db import Base
 from logistics.models.network import Site
 
-
 BOX_KINDS = ("box", "bag")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +23,8 @@ from logistics.models import (
     ConsignmentLine,
     CustodyEvent,
     Handover,
+    Item,
+    ItemLine,
     ManifestVersion,
     Nonconformity,
     PrintEntry,
@@ -87,6 +90,14 @@ class Tube:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """A line of a return load's list with the item as it stands now."""
+
+    line: ItemLine
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """The whole. ``breaks`` empty: the hash chain of the consignment's stream holds."""
 
@@ -99,6 +110,7 @@ class Record:
     handovers: Sequence[Handover]
     refusals: Mapping[str, Sequence[Refusal]]  # by handover id
     tubes: Sequence[Tube]
+    loads: Sequence[Load]
     findings: Sequence[Nonconformity]
     alerts: Sequence[Alert]
     prints: Sequence[PrintEntry]
@@ -120,12 +132,9 @@ class Record:
     def recalled(self) -> list[Tube]:
         return [tube for tube in self.tubes if tube.specimen.state == "recalled"]
 
-    def outcomes(self) -> dict[str, int]:
+    def outcomes(self) -> Mapping[str, int]:
         """How many lines stand at each outcome."""
-        found: dict[str, int] = {}
-        for tube in self.tubes:
-            found[tube.line.outcome] = found.get(tube.line.outcome, 0) + 1
-        return found
+        return Counter([*(tube.line.outcome for tube in self.tubes), *(load.line.outcome for load in self.loads)])
 
 
 def visible(session: Session, scope: Scope, username: str, number: str) -> Consignment:
@@ -160,6 +169,7 @@ def record(session: Session, one: Consignment) -> Record:
         )
     )
     tubes = [Tube(line, specimen) for line, specimen in records.lines(session, one.number)]
+    loads = _loads(session, one.number)
     findings = list(
         session.scalars(
             select(Nonconformity).where(Nonconformity.consignment_number == one.number).order_by(Nonconformity.id)
@@ -185,13 +195,20 @@ def record(session: Session, one: Consignment) -> Record:
         handovers=handovers,
         refusals=_refusals(session, events, tubes, reasons),
         tubes=tubes,
+        loads=loads,
         findings=findings,
         alerts=list(session.scalars(raised)),
         prints=prints,
         sites=_sites(session, one, events, tubes),
-        people=_people(session, one, events, handovers, versions, findings, tubes, prints),
+        people=_people(session, one, events, handovers, versions, findings, [*tubes, *loads], prints),
         reasons=reasons,
     )
+
+
+def _loads(session: Session, number: str) -> list[Load]:
+    query = select(ItemLine, Item).join(Item, Item.number == ItemLine.item_number)
+    rows = session.execute(query.where(ItemLine.consignment_number == number).order_by(Item.number))
+    return [Load(line, item) for line, item in rows]
 
 
 def _stream(session: Session, one: Consignment) -> tuple[list[Entry], list[Break]]:
@@ -214,7 +231,7 @@ def _versions(one: Consignment, manifests: Sequence[ManifestVersion], events: Se
     found: list[Version] = []
     before: Mapping[str, Mapping[str, Any]] = {}
     for manifest in manifests:
-        lines = {str(line["accession"]): line for line in manifest.lines}
+        lines = {_name(line): line for line in manifest.lines}
         added = [line for name, line in lines.items() if before and name not in before]
         removed = [line for name, line in before.items() if name not in lines]
         if found:
@@ -225,6 +242,11 @@ def _versions(one: Consignment, manifests: Sequence[ManifestVersion], events: Se
     if found and one.seal_number is None:
         found[-1] = replace(found[-1], current=False, superseded_at=opened[-1] if opened else one.closed_at)
     return found
+
+
+def _name(line: Mapping[str, Any]) -> str:
+    """What a line of a manifest is about: a tube's number, or a load item's."""
+    return str(line["item"] if "item" in line else line["accession"])
 
 
 def legs(handovers: Sequence[Handover], events: Sequence[Event]) -> list[Leg]:
@@ -274,11 +296,11 @@ def _sites(session: Session, one: Consignment, events: Sequence[Event], tubes: S
 
 
 def _people(session: Session, one: Consignment, events: Sequence[Event], *rows: Iterable[Any]) -> dict[str, User]:
-    handovers, versions, findings, tubes, prints = rows
+    handovers, versions, findings, contents, prints = rows
     names: set[str | None] = {one.holder, one.opened_by, *(event.actor for event in events)}
     names |= {name for signed in handovers for name in (signed.giver, signed.taker, signed.witness)}
     names |= {manifest.locked_by for manifest in versions} | {entry.username for entry in prints}
     names |= {name for finding in findings for name in (finding.found_by, finding.disposed_by)}
-    names |= {tube.line.checked_by for tube in tubes}
+    names |= {each.line.checked_by for each in contents}
     query = select(User).where(User.username.in_(sorted(name for name in names if name)))
     return {user.username: user for user in session.scalars(query)}

@@ -94,7 +94,7 @@ def _consignments(session: Session, username: str, scope: Scope, stops: set[str]
     """What he carries, and what stands sealed at a site of his scope. Of the loads that go down, those for places
     where he stops today; without a plan all of them."""
     carried = (Consignment.holder == username) & Consignment.state.in_(CARRIED)
-    waiting = Consignment.state.in_(WAITING)
+    waiting: ColumnElement[bool] = Consignment.state.in_(WAITING)
     if not scope.everything:
         waiting &= Consignment.location_code.in_(sorted(scope.sites))
     query = select(Consignment).where(or_(carried, waiting)).order_by(Consignment.sealed_at, Consignment.number)

@@ -9,7 +9,7 @@ not zero.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from statistics import median
@@ -258,7 +258,7 @@ def _part(facts: _Facts, site: Callable[[str], bool], day: date | None = None) -
     )
 
 
-def _by_site(facts: _Facts, names: dict[str, Site], parents: dict[str, str | None], top: str | None) -> list[Slice]:
+def _by_site(facts: _Facts, names: dict[str, Site], parents: Mapping[str, str | None], top: str | None) -> list[Slice]:
     """The next tier down: counties of the city, townships of a county; a leaf shows itself."""
     roots = (
         [code for code in names if parents.get(code) == top]
@@ -312,7 +312,7 @@ def _reasons(session: Session, facts: _Facts) -> list[tuple[Reason | None, str, 
     return [(known.get(code), code, times) for code, times in counted.most_common()]
 
 
-def _trail(names: dict[str, Site], parents: dict[str, str | None], site: str | None) -> list[Site]:
+def _trail(names: dict[str, Site], parents: Mapping[str, str | None], site: str | None) -> list[Site]:
     found: Sequence[Site] = []
     code = site
     while code and code in names:

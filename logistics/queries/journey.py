@@ -182,7 +182,13 @@ def _rides(events: Sequence[Event], now: datetime) -> list[tuple[str, datetime, 
     rides: list[tuple[str, datetime, datetime]] = []
     taker: tuple[str, datetime] | None = None
     for event in events:
-        if taker is not None and event.type in {E.HANDED_OVER, E.HANDED_IN, E.ARRIVED, E.RECEIVED, E.RECEIVED_UNEXPECTED}:
+        if taker is not None and event.type in {
+            E.HANDED_OVER,
+            E.HANDED_IN,
+            E.ARRIVED,
+            E.RECEIVED,
+            E.RECEIVED_UNEXPECTED,
+        }:
             rides.append((*taker, event.occurred_at))
             taker = None
         if event.type is E.HANDED_OVER and event.payload.get("meaning") != "delivery" and event.payload.get("taker"):

@@ -12,7 +12,7 @@ from logistics.domain import numbers
 from logistics.domain.access import Scope
 from logistics.errors import NotFound
 from logistics.models import LabelBatch, LabelNumber, Specimen
-from logistics.services.label_ledger import PRINTED, STATES
+from logistics.services.label_ledger import PRINTED, STATES, VOIDED
 
 PAGE = 30
 
@@ -30,14 +30,14 @@ class Batch:
 
 
 def batches(session: Session, scope: Scope, *, page: int = 1) -> tuple[list[Batch], int]:
-    """(one page of batches of the sites in ``scope``, newest first; how many pages there are)."""
+    """(one page of batches of the sites in ``scope``, newest first; how many there are in all)."""
     query = _visible(scope)
     total = session.scalar(select(func.count()).select_from(query.with_only_columns(LabelBatch.id).subquery())) or 0
     rows = session.scalars(
         query.order_by(LabelBatch.made_at.desc(), LabelBatch.id.desc()).offset((page - 1) * PAGE).limit(PAGE)
     ).all()
     counts = _counts(session, [row.id for row in rows])
-    return [Batch(row, counts[row.id]) for row in rows], max(1, -(-total // PAGE))
+    return [Batch(row, counts[row.id]) for row in rows], total
 
 
 def batch(session: Session, scope: Scope, batch_id: int) -> Batch:
@@ -61,6 +61,12 @@ def unaccounted(session: Session, batch_id: int) -> list[str]:
     """The numbers that were printed and are neither used nor voided, in their order."""
     query = select(LabelNumber.number).where(LabelNumber.batch_id == batch_id, LabelNumber.state == PRINTED)
     return list(session.scalars(query.order_by(LabelNumber.position)))
+
+
+def unprinted(session: Session, batch_id: int) -> list[LabelNumber]:
+    """The numbers that still go to the printer: never printed and not voided, in their order."""
+    query = select(LabelNumber).where(LabelNumber.batch_id == batch_id, LabelNumber.copies == 0)
+    return list(session.scalars(query.where(LabelNumber.state != VOIDED).order_by(LabelNumber.position)))
 
 
 def runs(texts: Sequence[str]) -> list[tuple[str, str, int]]:

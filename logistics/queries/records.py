@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from logistics.domain import numbers
 from logistics.domain.access import Scope
 from logistics.errors import NotFound
-from logistics.models import Box, Consignment, ConsignmentLine, Specimen
+from logistics.models import Box, Consignment, ConsignmentLine, Item, ItemLine, Specimen
 
 MAX_ROWS = 500
 
@@ -79,6 +79,13 @@ def consignment(session: Session, scope: Scope, username: str, number: str) -> C
     if found is None:
         raise NotFound("consignment_unknown", field="consignment", consignment=number[:40])
     return found
+
+
+def item_lines(session: Session, number: str) -> list[tuple[ItemLine, Item]]:
+    """The load items of a return consignment."""
+    query = select(ItemLine, Item).join(Item, Item.number == ItemLine.item_number)
+    rows = session.execute(query.where(ItemLine.consignment_number == number).order_by(Item.number))
+    return [(row[0], row[1]) for row in rows]
 
 
 def lines(session: Session, number: str) -> list[tuple[ConsignmentLine, Specimen]]:

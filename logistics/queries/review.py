@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain import numbers
-from logistics.domain.custody import Event, consignment_stream, read_text, specimen_stream
-from logistics.models import Box, Consignment, CustodyEvent, Specimen
+from logistics.domain.custody import Event, consignment_stream, item_stream, read_text, specimen_stream
+from logistics.models import Box, Consignment, CustodyEvent, Item, Specimen
 
 LATEST = 4
 CANDIDATES = 3
@@ -21,7 +21,7 @@ CANDIDATES = 3
 class Fact:
     """One thing as the record has it now, and its latest events, newest first."""
 
-    kind: str  # specimen | consignment
+    kind: str  # specimen | item | consignment
     label: str
     state: str
     box: str | None
@@ -31,16 +31,19 @@ class Fact:
 
 
 def facts(session: Session, subject: Mapping[str, Any]) -> list[Fact]:
-    """The tubes and the consignment that a subject names (several tubes may share a number)."""
-    tubes = [_fact(session, "specimen", one, one.accession, specimen_stream(one.id)) for one in _tubes(session, subject)]
+    """The tubes, the load item and the consignment that a subject names (several tubes may share a number)."""
+    tubes = [
+        _fact(session, "specimen", one, one.accession, specimen_stream(one.id)) for one in _tubes(session, subject)
+    ]
     loads = [
         _fact(session, "consignment", one, one.number, consignment_stream(one.number))
         for one in _loads(session, subject)
     ]
-    return tubes + loads
+    items = [_fact(session, "item", one, one.number, item_stream(one.number)) for one in _items(session, subject)]
+    return tubes + items + loads
 
 
-def _fact(session: Session, kind: str, one: Specimen | Consignment, label: str, stream: str) -> Fact:
+def _fact(session: Session, kind: str, one: Specimen | Item | Consignment, label: str, stream: str) -> Fact:
     return Fact(kind, label, one.state, one.box_code, one.location_code, one.holder, _latest(session, stream))
 
 
@@ -52,6 +55,12 @@ def _tubes(session: Session, subject: Mapping[str, Any]) -> Iterable[Specimen]:
     if isinstance(accession, str) and accession.strip():
         return session.scalars(query.where(Specimen.accession_key == numbers.normalise(accession))).all()
     return ()
+
+
+def _items(session: Session, subject: Mapping[str, Any]) -> Iterable[Item]:
+    wanted = subject.get("item")
+    found = session.get(Item, numbers.normalise(wanted)) if isinstance(wanted, str) else None
+    return (found,) if found is not None else ()
 
 
 def _loads(session: Session, subject: Mapping[str, Any]) -> Iterable[Consignment]:

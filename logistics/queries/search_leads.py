@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from logistics.domain.access import Scope
-from logistics.errors import Invalid
 from logistics.models import Consignment, ConsignmentLine, Handover, Site, Specimen, SpecimenTest
 from logistics.models.specimens import ELSEWHERE
 from logistics.queries.search_text import Meaning, Sense, begins, ends, meaning
 from logistics.queries.walk import Conditions, Walk
-from logistics.services.orders import ZONE
+from logistics.services.orders import day_start
 
 NARROW = 3  # a scope of so few sites is walked site by site, a wider one by time
 JOINED_REACH = 2_000  # a candidate that stands in three tables costs more
@@ -245,13 +244,3 @@ def days(wanted: Filter) -> tuple[datetime | None, datetime | None]:
     since = day_start(wanted.first_day, "from") if wanted.first_day else None
     until = day_start(wanted.last_day, "to") + timedelta(days=1) if wanted.last_day else None
     return since, until
-
-
-def day_start(text: str, field: str) -> datetime:
-    try:
-        day = datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(0), ZONE)  # noqa: DTZ007
-    except ValueError:
-        raise Invalid("search_day_malformed", field=field) from None
-    if not 1900 <= day.year < 9999:  # nothing is registered there, and a day more or less must be a day
-        raise Invalid("search_day_malformed", field=field)
-    return day

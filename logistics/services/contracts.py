@@ -17,6 +17,7 @@ from logistics.services.desk import Desk
 from logistics.services.orders import local_day
 
 MAX_REFERENCE = 40
+MAX_TURNAROUND_H = 24 * 90
 
 
 def valid_on(session: Session, *, external: str, day: str, site: str | None = None) -> list[Contract]:
@@ -117,20 +118,29 @@ def change(session: Session, reference: str, values: dict[str, Any], tests: Iter
 
 
 def _checked(session: Session, values: dict[str, Any]) -> dict[str, Any]:
-    external = network.site(session, str(values["external_code"] or ""), field="external_code")
+    for name in ("external_code", "site_code"):
+        if not values[name]:
+            raise Invalid("field_missing", field=name)
+    external = network.site(session, str(values["external_code"]), field="external_code")
     if external.tier != EXTERNAL:
         raise Invalid("site_not_external", field="external_code", site=external.code)
-    site = network.site(session, str(values["site_code"] or ""), field="site_code")
+    site = network.site(session, str(values["site_code"]), field="site_code")
     days = {name: _day(values[name], name) for name in ("valid_from", "valid_to")}
     if days["valid_from"] > days["valid_to"]:
         raise Invalid("contract_ends_before", field="valid_to")
     return {
         "external_code": external.code,
         "site_code": site.code,
-        "turnaround_h": values.get("turnaround_h"),
+        "turnaround_h": _hours(values.get("turnaround_h")),
         "contact": str(values.get("contact") or "")[:200],
         **days,
     }
+
+
+def _hours(value: float | None) -> float | None:
+    if value is not None and not 1 <= value <= MAX_TURNAROUND_H:
+        raise Invalid("number_between", field="turnaround_h", low=1, high=MAX_TURNAROUND_H)
+    return value
 
 
 def _day(text: Any, name: str) -> str:

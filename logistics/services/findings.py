@@ -34,7 +34,7 @@ def follow_specimen(session: Session, specimen: Specimen, event: Event, *, consi
 
 def follow_consignment(session: Session, consignment: Consignment, event: Event) -> None:
     """After an event of a consignment."""
-    if event.type is E.SETTLED:
+    if event.type in {E.SETTLED, E.CORRECTED}:
         _settle(session, event)
     new = findings.opened(event)
     if new is not None:
@@ -50,9 +50,9 @@ def reject_tests(specimen: Specimen, event: Event) -> None:
 
 
 def _settle(session: Session, event: Event) -> None:
-    query = select(Nonconformity).where(
-        Nonconformity.stream == event.stream, Nonconformity.disposition.in_(sorted(findings.OPEN))
-    )
+    query = select(Nonconformity).where(Nonconformity.stream == event.stream)
+    if event.type is not E.CORRECTED:
+        query = query.where(Nonconformity.disposition.in_(sorted(findings.OPEN)))
     for row in session.scalars(query):
         write(row, findings.settled(of_row(row), event))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -126,6 +126,17 @@ def find_same(session: Session, site: str, accession: str, at: datetime) -> Spec
 
 def local_day(at: datetime) -> date:
     return at.astimezone(ZONE).date()
+
+
+def day_start(text: str, field: str, code: str = "search_day_malformed") -> datetime:
+    """The beginning of a local day written as year-month-day. Raises Invalid(``code``) naming the field."""
+    try:
+        day = datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(0), ZONE)  # noqa: DTZ007
+    except ValueError:
+        raise Invalid(code, field=field) from None
+    if not 1900 <= day.year < 9999:  # nothing is registered there, and a day more or less must be a day
+        raise Invalid(code, field=field)
+    return day
 
 
 def issue_accession(session: Session, at: datetime) -> str:

@@ -1,24 +1,25 @@
 """The log of prints: every label, manifest and register that left a printer, and why again.
 
     prints.log(session, "manifest", number, by=user.username, now=clock.now(), version=2)
-    prints.of_subject(session, number)          # newest first, for a record's page
 
-A reprint has a reason: two labels with one number in a building are how tubes are mixed up.
+A reprint has a reason: two labels with one number in a building are how tubes are mixed up. ``queries/print_log.py``
+reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from logistics.errors import Invalid
 from logistics.models import PrintEntry
 
 KINDS = (
-    "specimen_label", "box_label", "consignment_label", "manifest", "command_sheet", "number_label", "register",
+    "specimen_label", "item_label", "box_label", "consignment_label", "manifest", "command_sheet", "number_label",
+    "register",
 )  # fmt: skip
 OUTPUTS = ("pdf", "zpl", "zpl_graphic", "xlsx")
 REASONS = ("damaged", "misprinted", "jammed", "lost", "fell_off", "second_copy", "other")
@@ -77,17 +78,6 @@ def log_all(
     ]  # fmt: skip
     if rows:
         session.execute(insert(PrintEntry), rows)
-
-
-def of_subject(session: Session, subject: str, *, kinds: Sequence[str] = KINDS) -> list[PrintEntry]:
-    """Every print of a thing by the number on it, newest first."""
-    query = select(PrintEntry).where(PrintEntry.subject == subject, PrintEntry.kind.in_(kinds))
-    return list(session.scalars(query.order_by(PrintEntry.at.desc(), PrintEntry.id.desc())))
-
-
-def printed_before(session: Session, kind: str, subject: str) -> bool:
-    query = select(func.count(PrintEntry.id)).where(PrintEntry.kind == kind, PrintEntry.subject == subject)
-    return bool(session.scalar(query))
 
 
 def checked_reason(reason: str, *, again: bool) -> str:

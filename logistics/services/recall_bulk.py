@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer, Status
+from logistics.domain.numbers import normalise
 from logistics.domain.transitions import RECALLABLE
 from logistics.errors import Invalid
 from logistics.models import Act as ActRow
 from logistics.models import Consignment, ConsignmentLine, Specimen, SpecimenTest, User
 from logistics.services import custody
 from logistics.services.desk import OUT_OF_BOX
-from logistics.services.orders import ZONE
+from logistics.services.orders import day_start
 
 MAX_TUBES = 500
 
@@ -63,7 +64,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         lines = (
             select(ConsignmentLine.specimen_id)
             .join(Consignment, Consignment.number == ConsignmentLine.consignment_number)
-            .where(or_(Consignment.number == wanted.consignment, _open_in(wanted.consignment)))
+            .where(_named(wanted.consignment))
             .where(ConsignmentLine.outcome.not_in(sorted(OUT_OF_BOX)))
         )
         found.append(Specimen.id.in_(lines))
@@ -74,7 +75,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.test:
         found.append(Specimen.id.in_(select(SpecimenTest.specimen_id).where(SpecimenTest.test_code == wanted.test)))
     if wanted.day:
-        start = _midnight(wanted.day)
+        start = day_start(wanted.day, "day", "day_malformed")
         found.append(Specimen.collected_at >= start)
         found.append(Specimen.collected_at < start + timedelta(days=1))
     if wanted.numbers:
@@ -82,9 +83,11 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     return found
 
 
-def _open_in(box: str) -> ColumnElement[bool]:
-    """The consignment that a box carries now."""
-    return (Consignment.box_code == box) & Consignment.state.not_in(("closed", "cancelled"))
+def _named(text: str) -> ColumnElement[bool]:
+    """The consignment of this number, or the one that a box of this code carries now."""
+    names = {text, normalise(text)}
+    carried = Consignment.box_code.in_(names) & Consignment.state.not_in(("closed", "cancelled"))
+    return or_(Consignment.number.in_(names), carried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +135,3 @@ def bulk(
         if answer.status not in good
     ]
     return Recalled(len(acts) - len(refused), refused)
-
-
-def _midnight(day: str) -> datetime:
-    try:
-        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZONE)
-    except ValueError:
-        raise Invalid("day_malformed", field="day") from None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.security import generate_password_hash
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from logistics.db import transaction
 from logistics.models import User
@@ -22,10 +23,34 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 
 
+class Handler(WSGIRequestHandler):
+    """Keeps connections open between requests, as the real server does; ``open`` holds them for the end."""
+
+    protocol_version = "HTTP/1.1"
+    open: set[socket.socket]
+
+    def handle(self) -> None:
+        self.open.add(self.connection)
+        try:
+            super().handle()
+        finally:
+            self.open.discard(self.connection)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nobody reads it."""
+
+
 @contextmanager
 def serving(app: Flask) -> Iterator[str]:
-    """The application on a free port of this machine; gives its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    """The application on a free port of this machine; gives its address.
+
+    A browser keeps the scripts and styles that it has, as long as its context lives: forty small files a page.
+    """
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
+    connections: set[socket.socket] = set()
+    server = make_server(
+        "127.0.0.1", 0, app, threaded=True, request_handler=type("Handler", (Handler,), {"open": connections})
+    )
     # The next test lays the database file anew: no request of this one may still have it open then.
     server.daemon_threads = False  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -35,6 +60,9 @@ def serving(app: Flask) -> Iterator[str]:
     finally:
         server.shutdown()
         thread.join(10)
+        for connection in list(connections):  # those that wait for a next request end; an answer under way is written
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
         server.server_close()  # waits for the threads of requests under way
 
 

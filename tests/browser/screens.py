@@ -9,16 +9,18 @@ from datetime import timedelta
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error, Page, Response
+from playwright.sync_api import Error, Page, Response, expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics import clock, tasks
-from logistics.models import Alert, Specimen, User
-from logistics.services import network, overdue, pickups, planning
+from logistics.domain.numbers import Kind
+from logistics.models import Alert, LabelNumber, Specimen, User
+from logistics.services import label_ledger, network, overdue, pickups, planning, prints
 from telemetry.models import ExcursionRow
 from tests import courier_day, warm_box
 from tests import factories as f
+from tests.browser import desks
 from tests.factories import START, act, done
 
 NOW = START + timedelta(minutes=70)
@@ -50,24 +52,49 @@ SCREENS = (
     Screen("nurse", "/collector/pack", "[data-pack][data-started]"),
     Screen("nurse", "/collector/pack?box={box}", "[data-pack][data-started]"),
     Screen("nurse", "/collector/outcomes"),
+    Screen("nurse", "/labels"),
+    Screen("nurse", "/labels/{batch}"),
+    Screen("nurse", "/labels/settings"),
+    Screen("nurse", "/labels/prints"),
+    Screen("nurse", "/loads/incoming", "html[data-loads]"),
+    Screen("nurse", "/unsent"),
+    Screen("nurse", "/recalls"),
+    Screen("nurse", "/nonconformities"),
+    Screen("nurse", "/consignments/{resealed}", "#versions-title"),
     Screen("nurse", "/search"),
     Screen("nurse", "/account"),
     Screen("courier", "/courier", "html[data-courier=ready]"),
+    Screen("courier", "/registers", foreign=True),  # quotes notes as they were written
     Screen("dispatcher", "/dispatch/board", "#courier-list .courier-line"),
     Screen("dispatcher", "/dispatch/plans"),
     Screen("dispatcher", "/dispatch/plans/{plan}", "#plan-map .pin"),
+    Screen("dispatcher", "/unsent"),
+    Screen("dispatcher", "/handovers"),
+    Screen("dispatcher", "/loads/boxes"),
     Screen("receiver", "/receiver/", "#desk[data-started]"),
     Screen("receiver", "/receiver/?consignment={consignment}", "#desk[data-started]"),
     Screen("receiver", "/receiver/incoming"),
     Screen("receiver", "/receiver/forward", "[data-pack][data-started]"),
     Screen("receiver", "/receiver/commands"),
+    Screen("receiver", "/loads/", "html[data-loads]"),
+    Screen("receiver", "/send-outs/"),
+    Screen("receiver", "/send-outs/{send_out}", "html[data-send-out]"),
     Screen("manager", "/manager/alerts"),
     Screen("manager", "/manager/alerts?state=all"),
     Screen("manager", "/manager/alerts/{alert}"),
     Screen("manager", "/manager/excursions"),
     Screen("manager", "/manager/excursions/{excursion}", "[data-chart] canvas"),
     Screen("manager", "/manager/dashboard"),
+    Screen("manager", "/registers", ".register-table", foreign=True),
     Screen("manager", "/review"),
+    Screen("manager", "/consignments/{consignment}", "[data-chart] canvas"),
+    Screen("manager", "/consignments/{resealed}?version=1"),
+    Screen("manager", "/consignments/{return_load}"),
+    Screen("manager", "/recalls"),
+    Screen("manager", "/recalls?site={site}&test=CBC"),
+    Screen("manager", "/loads/items/{item}", "html[data-loads]"),
+    Screen("manager", "/handovers"),
+    Screen("manager", "/nonconformities"),
     Screen("manager", "/search?q=2611"),
     Screen("manager", "/journey/{tube}", "[data-chart] canvas"),
     Screen("manager", "/journey/{rejected}"),
@@ -82,10 +109,15 @@ SCREENS = (
     Screen("admin", "/admin/tests"),
     Screen("admin", "/admin/tests/CBC", foreign=True),  # quotes its sources in the language they were written in
     Screen("admin", "/admin/reasons", foreign=True),  # lists both names of each
+    Screen("admin", "/admin/contracts"),
+    Screen("admin", "/admin/contracts/{contract}"),
+    Screen("admin", "/labels/settings"),
+    Screen("admin", "/labels/settings?site={site}"),
     Screen("admin", "/admin/channels"),
     Screen("admin", "/admin/channels/new"),
     Screen("admin", "/admin/import/sites", foreign=True),  # names the columns of Chinese files
     Screen("auditor", "/admin/audit"),
+    Screen("auditor", "/integrity"),
     Screen("auditor", "/manager/excursions"),
 )
 PEOPLE_NAMES = {
@@ -110,12 +142,14 @@ def build(session: Session) -> dict[str, Any]:
     plan = _ready_plan(session)
     tubes = {tube.accession: tube.id for tube in session.scalars(select(Specimen))}
     return {
+        "batch": _roll(session),
         "box": courier_day.BOX_COLD, "consignment": number, "site": f.TOWN,
         "tube": tubes[warm_box.ACCESSIONS[0]], "rejected": tubes[warm_box.ACCESSIONS[1]],
         "plan": plan,
         "alert": session.scalars(select(Alert.id).order_by(Alert.id)).all()[0],
         "excursion": session.scalars(select(ExcursionRow.id).order_by(ExcursionRow.id)).all()[0],
         "user": session.scalars(select(User.id).where(User.username == "nurse")).one(),
+        **desks.build(session, NOW),
     }  # fmt: skip
 
 
@@ -156,6 +190,26 @@ def _worklist(session: Session) -> None:
     done(session, "nurse", act("collect", {"specimen": courier_day.accession(32)}, at=NOW - timedelta(minutes=5)))
 
 
+def _roll(session: Session) -> int:
+    """A roll of numbers printed ahead for the township: one used, two voided, nine still on it."""
+    batch = label_ledger.make_batch(
+        session, kind=Kind.ACCESSION, count=12, stock="roll_50x30", symbology="code128", site=f.TOWN, by="nurse",
+        now=NOW,
+    )  # fmt: skip
+    session.commit()
+    rows = list(session.scalars(select(LabelNumber).order_by(LabelNumber.position)))
+    numbers = [row.number for row in rows]
+    done(session, "nurse", act("register", {"specimen": numbers[0]}, {"tests": ["CBC"]}, at=NOW))
+    scope = network.scope_of_user(session, f.user(session, "nurse"))
+    label_ledger.void(session, scope, numbers[4:6], reason="misprinted", by="nurse", now=NOW)
+    for row in rows:
+        row.copies = 1
+    prints.log_all(session, "number_label", numbers, by="nurse", now=NOW, site=f.TOWN)
+    prints.log(session, "number_label", numbers[1], by="nurse", now=NOW, reason="jammed", site=f.TOWN)
+    session.commit()
+    return batch.id
+
+
 class Viewer:
     """One tab: opens pages, and says in words what is wrong with each."""
 
@@ -185,7 +239,7 @@ class Viewer:
 
     def settle(self) -> None:
         """Scripts write after the page is there: until they have the words of the language and have drawn twice."""
-        self.page.wait_for_function(SPOKEN, timeout=10_000)
+        expect(self.page.locator(".strip-text", has_text=WORDLESS)).to_have_count(0)  # wait_for_function needs eval
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         self.page.wait_for_timeout(60)
 
@@ -199,7 +253,9 @@ class Viewer:
         return [] if self.page.locator("h1:visible").count() == 1 else ["not exactly one heading of the page"]
 
     def _shape(self) -> list[str]:
-        wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        # A phone's innerWidth grows with a page that is too wide: what counts is the screen.
+        screen = (self.page.viewport_size or {"width": 0})["width"]
+        wide = int(self.page.evaluate("document.documentElement.scrollWidth")) - screen
         return [f"{wide} px wider than the screen"] if wide > 0 else []
 
     def _language(self, screen: Screen) -> list[str]:
@@ -225,9 +281,9 @@ class Viewer:
 
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-NAMES = re.compile(r"[\u4e00-\u9fff]\*+|张三|" + "|".join(name for name, _ in PEOPLE_NAMES.values()))
+NAMES = re.compile(r"[\u4e00-\u9fff]\*+|张三|余护士|" + "|".join(name for name, _ in PEOPLE_NAMES.values()))
 SENTENCE = re.compile(r"\b[A-Za-z][a-z]+ [a-z]+ [a-z]+\b")
-SPOKEN = "document.readyState === 'complete' && (document.querySelector('.strip-text') || {}).textContent !== '…'"
+WORDLESS = re.compile("^…$")
 VISIBLE_TEXTS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const found = new Set();

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -240,6 +242,69 @@ def test_pickup_and_delivery_with_no_signal_in_the_middle(
     assert phone.errors == []
 
 
+def test_both_sign_on_their_own_devices_without_a_signal(
+    make_phone: Callable[..., Phone], loaded: Loaded, look: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The nurse shows a code that an independent reader reads, and signs; the courier scans it and signs; neither has
+    a signal. His half arrives first: custody passes, hers is outstanding. Then hers: signed by both, one handover."""
+    phone = make_phone()
+    page, number = phone.page, loaded.numbers[BOX_COLD]
+    browser = phone.context.browser
+    assert browser is not None
+    ward = browser.new_context(viewport=live.PHONE, has_touch=True, is_mobile=True)  # type: ignore[arg-type]
+    nurse = ward.new_page()
+    nurse.goto(f"{phone.address}/login?lang=en")
+    nurse.fill("#username", "nurse")
+    nurse.fill("#password", PASSWORD)
+    with nurse.expect_navigation():
+        nurse.click("#login-form [type=submit]")
+    nurse.goto(f"{phone.address}/collector/pack")
+    expect(nurse.locator("[data-pack][data-started]")).to_be_attached()
+    nurse.wait_for_function("Object.keys(localStorage).some((key) => key.startsWith('labrelay.offers'))")
+    ward.set_offline(True)
+    nurse.click("[data-hand-over]")
+    nurse.locator(f"[data-give-row='{loaded.numbers[BOX_AMBIENT]}'] input").uncheck()
+    canvas = nurse.locator("canvas.offer-code")
+    expect(canvas).to_have_attribute("data-text", re.compile(rf"^LRH1/[0-9A-F]{{32}}/P/\d{{10}}/{number}\.9$"))
+    text = str(canvas.get_attribute("data-text"))
+    picture = tmp_path / "code.png"
+    canvas.screenshot(path=picture)
+    read = subprocess.run(["zbarimg", "-q", "--raw", str(picture)], capture_output=True, text=True, check=True)
+    assert read.stdout.strip() == text
+    assert "nurse" not in text
+
+    phone.press("arrive")
+    phone.context.set_offline(True)
+    phone.type_code(BOX_COLD)
+    page.locator("#visit-scan [name=code]").fill(text)
+    page.locator("#visit-scan [name=code]").press("Enter")
+    expect(phone.result()).to_contain_text("All scanned: sign now.")
+    phone.press("sign")
+    expect(page.locator("input[name=who][value='*app']")).to_be_checked()
+    expect(page.locator("#sign-form")).to_contain_text("The code says the same.")
+    page.locator("button[form=sign-form]").click()
+    expect(page.locator("#toasts")).to_contain_text("sent as soon as there is a signal", timeout=15_000)
+    nurse.locator("dialog.give .dialog-foot button").click()
+    expect(nurse.locator("#toasts")).to_contain_text("sent as soon as there is a signal", timeout=15_000)
+
+    def handover(session: Session) -> Handover | None:
+        return session.scalars(select(Handover)).first()
+
+    phone.context.set_offline(False)
+    eventually(page, lambda: look(handover) is not None, "the taker's half was not sent")
+    assert (look(handover).state, look(handover).giver, look(handover).taker) == (
+        "giver_outstanding",
+        "nurse",
+        "courier",
+    )
+    assert look(lambda session: session.get(Consignment, number).holder) == "courier"
+    ward.set_offline(False)
+    eventually(page, lambda: look(handover).state == "signed", "the giver's half was not sent")
+    assert look(lambda session: session.scalar(select(func.count()).select_from(Handover))) == 1
+    assert phone.errors == []
+    ward.close()
+
+
 def test_lost_answer_changes_nothing(
     make_phone: Callable[..., Phone], loaded: Loaded, look: Callable[..., Any]
 ) -> None:
@@ -423,8 +488,10 @@ def test_axe_finds_nothing_serious(make_phone: Callable[..., Phone], scheme: str
     phone.type_code(BOX_COLD)
     examine("scan")
     phone.press("sign")
-    page.locator("input[name=who]").first.check(force=True)
-    examine("sign")
+    page.locator("input[name=who][value='*app']").check(force=True)
+    examine("sign by a code")
+    page.locator("input[name=who][value=nurse]").check(force=True)
+    examine("sign by a PIN")
     page.fill("[name=pin]", PIN)
     page.locator("button[form=sign-form]").click()
     expect(page.locator("#visit-boxes")).to_contain_text("Picked up")

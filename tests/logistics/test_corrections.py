@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from logistics.domain.acts import Act, Status
 from logistics.domain.custody import read_text
-from logistics.models import ConsignmentLine, CustodyEvent
+from logistics.models import ConsignmentLine, CustodyEvent, Nonconformity
 from logistics.queries import journey
 from logistics.services import rebuild
 from tests import factories as f
@@ -52,6 +52,8 @@ def test_a_wrong_rejection_is_taken_back_and_stays_on_record(world: Session) -> 
     assert (result["undone"], result["state"]) == (True, "received")
     tube = f.find(world, "2611220047")
     assert (tube.reject_reason, tube.decided_at) == (None, None)
+    finding = world.scalars(select(Nonconformity).where(Nonconformity.reason_code == "CLOTTED")).one()
+    assert (finding.disposition, finding.disposed_by) == ("withdrawn", "receiver")
     bodies = world.scalars(select(CustodyEvent.body).where(CustodyEvent.stream == f"specimen:{tube.id}"))
     kinds = [read_text(body).type.value for body in bodies]
     assert kinds[-2:] == ["rejected", "corrected"]

@@ -106,7 +106,7 @@ def test_reasons_have_hl7_codes_of_the_right_table() -> None:
     """0490 for specimens, 0544 for boxes; kinds are those that the pages offer."""
     known = {"EX", "QS", "RB", "RC", "RH", "RM", "RN", "RR", ""}
     for reason in catalogue.load_reasons():
-        assert reason.kind in ("reject", "deviation", "handover", "diversion", "collection")
+        assert reason.kind in ("reject", "deviation", "handover", "diversion", "collection", "recall")
         assert reason.hl7_0490 in known
         assert not (reason.hl7_0490 and reason.hl7_0544)
         assert reason.hl7_0544 in ("", "SB", "XREF", "XFRZ", "XAMB")

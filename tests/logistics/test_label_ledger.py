@@ -14,12 +14,13 @@ from logistics.domain.acts import Status
 from logistics.domain.numbers import Kind
 from logistics.errors import Conflict, Invalid, LabrelayError, NotFound
 from logistics.models import LabelBatch, LabelNumber, PrintEntry, Specimen
-from logistics.queries import label_batches
+from logistics.queries import label_batches, print_log
 from logistics.services import label_ledger, prints
 from tests import factories as f
 from tests.factories import START, TOWN
 
 HERE = Scope("collector", TOWN, frozenset({TOWN}))
+EVERYWHERE = Scope("auditor", None, everything=True)
 ELSEWHERE = Scope("collector", f.OTHER_TOWN, frozenset({f.OTHER_TOWN}))
 
 
@@ -128,7 +129,7 @@ def test_another_sites_batch_does_not_exist(world: Session) -> None:
         label_batches.batch(world, ELSEWHERE, batch.id)
     with pytest.raises(NotFound, match="label_number_unknown"):
         label_ledger.void(world, ELSEWHERE, texts(world, batch)[:1], reason="lost", by="nurse2", now=START)
-    assert label_batches.batches(world, ELSEWHERE) == ([], 1)
+    assert label_batches.batches(world, ELSEWHERE) == ([], 0)
 
 
 def test_what_is_unaccounted_for_reads_as_ranges(world: Session) -> None:
@@ -197,11 +198,14 @@ def test_the_print_log_keeps_why_again(world: Session) -> None:
     prints.log(world, "manifest", "CN1", by="nurse", now=START, version=1)
     prints.log(world, "manifest", "CN1", by="nurse", now=START, version=2, copies=2, reason="damaged", site=TOWN)
     world.flush()
-    assert [(one.version, one.copies, one.reason, one.username) for one in prints.of_subject(world, "CN1")] == [
+    rows, total = print_log.entries(world, EVERYWHERE, subject="CN1")
+    assert [(one.version, one.copies, one.reason, one.username) for one in rows] == [
         (2, 2, "damaged", "nurse"), (1, 1, "", "nurse"),
     ]  # fmt: skip
-    assert prints.printed_before(world, "manifest", "CN1")
-    assert not prints.printed_before(world, "consignment_label", "CN1")
+    assert total == 2
+    assert print_log.entries(world, HERE, subject="CN1")[1] == 1  # the first was printed at no site
+    assert print_log.entries(world, ELSEWHERE) == ([], 0)
+    assert print_log.entries(world, EVERYWHERE, subject="CN1%") == ([], 0)
     assert prints.checked_reason("damaged", again=True) == "damaged"
     with pytest.raises(Invalid, match="reprint_reason_missing"):
         prints.checked_reason("", again=True)

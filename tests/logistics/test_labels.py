@@ -4,54 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-import zxingcpp
-from PIL import Image
+from PIL import Image, ImageOps
 
 from logistics import labels
 from logistics.errors import Invalid, Unavailable
 from logistics.labels import codes, fonts, raster, texts, un3373
 from logistics.labels.sizes import BOX_STOCKS, CONSIGNMENT_STOCKS, SPECIMEN_STOCKS, STOCKS, SYMBOLOGIES, stock
+from tests.paper import dmtx, render, words, zbar, zxing
 
 AT = datetime(2026, 3, 2, 1, 20, tzinfo=UTC)
 ACCESSIONS = ["261122000471", "LR26030200047U", "LIS2611220047", "20261122"]
-
-
-def render(pdf: bytes, folder: Path, *, dpi: int = 203) -> list[Path]:
-    """The pages of a PDF as PNG files, at the resolution of the common label printers."""
-    source = folder / "out.pdf"
-    source.write_bytes(pdf)
-    subprocess.run(["pdftoppm", "-r", str(dpi), "-png", str(source), str(folder / "page")], check=True)
-    return sorted(folder.glob("page*.png"))
-
-
-def zbar(pages: Sequence[Path]) -> list[str]:
-    """What zbarimg reads, as TYPE:text."""
-    run = subprocess.run(["zbarimg", "-q", *map(str, pages)], capture_output=True, text=True, check=False)
-    return run.stdout.split()
-
-
-def dmtx(page: Path) -> str:
-    """What dmtxread (libdmtx) reads of one page."""
-    command = ["dmtxread", "-N", "1", "-m", "5000", str(page)]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-
-def zxing(pages: Sequence[Path]) -> list[str]:
-    return [code.text for page in pages for code in zxingcpp.read_barcodes(Image.open(page))]
-
-
-def words(pdf: bytes, folder: Path) -> str:
-    """The text of a PDF as a reader would copy it."""
-    source = folder / "text.pdf"
-    source.write_bytes(pdf)
-    run = subprocess.run(["pdftotext", "-layout", str(source), "-"], capture_output=True, text=True, check=True)
-    return run.stdout
 
 
 def tube(accession: str, **more: object) -> labels.SpecimenLabel:
@@ -110,6 +77,30 @@ def test_sheet_starts_where_the_last_one_ended(tmp_path: Path) -> None:
     assert len(zbar(pages[:1])) <= 1  # zbar names equal codes once
     top = Image.open(pages[0]).convert("L").crop((0, 0, 1653, 1900))
     assert top.getextrema() == (255, 255)
+
+
+ON_SHEETS = [
+    (kind, name)
+    for kind, names in (("specimen", SPECIMEN_STOCKS), ("box", BOX_STOCKS), ("consignment", CONSIGNMENT_STOCKS))
+    for name in names
+    if STOCKS[name].medium == "sheet"
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), ON_SHEETS)
+def test_a_full_sheet_keeps_clear_of_the_rim(kind: str, name: str, tmp_path: Path) -> None:
+    """Office printers leave about 4.2 mm of a page white: within 4.5 mm of its edges stands nothing that counts."""
+    on = stock(name)
+    box = labels.BoxLabel("BX0047S", "cold_2_8", "石城镇卫生院", "石城镇卫生院检验科", "0715-6555120")
+    load = labels.ConsignmentLabel("CN2603020047T", "石城镇卫生院", "崇阳县人民医院", "cold_2_8", "BX0047S", 8)
+    made = {
+        "specimen": lambda: labels.specimen_labels([tube("261122000471")] * on.per_page, stock=on),
+        "box": lambda: labels.box_labels([box] * on.per_page, stock=on),
+        "consignment": lambda: labels.consignment_labels([load] * on.per_page, stock=on),
+    }[kind]()
+    page = ImageOps.invert(Image.open(render(made, tmp_path, dpi=254)[0]).convert("L"))  # ten dots a millimetre
+    left, top, right, bottom = page.getbbox() or pytest.fail("an empty page")
+    assert min(left, top, page.width - right, page.height - bottom) >= 45
 
 
 def test_a_full_name_is_refused() -> None:
@@ -196,7 +187,7 @@ def test_proper_name_stands_beside_the_diamond(name: str, tmp_path: Path) -> Non
     image = Image.open(render(labels.box_labels([box], stock=stock(name)), tmp_path, dpi=254)[0]).convert("1")
     width, height = round(stock(name).width_mm * 10), round(stock(name).height_mm * 10)
     image = image.crop((0, 0, width, height))  # the first label of a sheet
-    foot = round((4 + 30 + 1 + un3373.diagonal_mm()) * 10)
+    foot = round((max(4, stock(name).rim_mm) + 30 + 1 + un3373.diagonal_mm()) * 10)
     middle = width // 2
     spans, begun = [], None
     for y in range(foot + 2, min(height, foot + 300)):

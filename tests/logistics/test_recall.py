@@ -1,4 +1,4 @@
-"""Recalls: a tube that must not be used is stopped wherever it is, custody follows it, one incident ends with the last."""
+"""Recalls: a tube that must not be used is stopped wherever it is; one incident ends with the last one in hand."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_whole_consignment_in_whatever_state_is_one_incident(world: Session) -
 
 
 def test_a_sealed_box_must_be_opened_to_take_the_tube_out(world: Session) -> None:
-    """At the township: nobody takes it out through the seal, sealing it in again is refused, the new manifest lacks it."""
+    """Nobody takes it out through the seal, sealing it in again is refused, the new manifest lacks it."""
     number = f.sealed(world, ("T1", "T2"))
     done(world, "manager", act("recall", {"specimen": "T1"}, WHY, at=LATER))
     refused = do(world, "nurse", act("returned", {"specimen": "T1"}, at=LATER))
@@ -124,7 +124,7 @@ def test_only_a_manager_of_the_site_recalls_and_only_with_a_coded_reason(world: 
 
 
 def test_bulk_recall_by_test_site_and_day_is_one_incident_and_may_be_sent_twice(world: Session) -> None:
-    """All blood counts of a site and day; the same page sent twice recalls once; another county's manager finds none."""
+    """All blood counts of a site and day; sent twice recalls once; another county's manager finds none."""
     f.sealed(world, ("T1", "T2"))
     f.collected(world, "X1", tests=("TSH",))
     wanted = Wanted(site=f.TOWN, test="CBC", day="2026-03-09")

@@ -203,7 +203,7 @@ def test_an_unknown_tube_stays_open_until_somebody_settles_it(world: Session) ->
 
 
 def test_one_test_is_rejected_and_the_tube_serves_for_the_others(world: Session) -> None:
-    """Too little for the differential: the tube is accepted for CBC, and only that is collected again; then the rest is rejected."""
+    """Too little for the differential: accepted for CBC, only that is collected again; then the rest is rejected."""
     received(world, ("T1",), ("CBC", "CBC-DIFF"))
     result = lab(world, "reject_tests", {"specimen": "T1"}, {"reason": "QNS", "tests": ["CBC-DIFF"]})
     assert (result["rejected"], result["left"], result["state"]) == (["CBC-DIFF"], ["CBC"], "received")

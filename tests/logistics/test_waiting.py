@@ -117,7 +117,7 @@ class Manager:
 
 
 def test_a_manager_applies_what_nobody_can_show_again(world: Session) -> None:
-    """The handover with the mistyped PIN did happen: applied, it is the courier's, with the manager's word in the event."""
+    """The handover with the mistyped PIN did happen: applied, it is the courier's, with the manager's word."""
     number = f.sealed(world, ("T1",))
     wrong = late("hand_over", {"box": "BX-C"}, {"other": "nurse", "pin": "0000", "count": 1}, site=f.TOWN)
     f.do(world, "courier", wrong)

@@ -21,6 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain.access import ROLES
+from logistics.domain.numbers import Kind
 from logistics.models import (
     Alert,
     ApiToken,
@@ -36,7 +37,7 @@ from logistics.models import (
     StabilityRuleRow,
     User,
 )
-from logistics.services import attachments
+from logistics.services import attachments, label_ledger, prints
 from telemetry import devices
 from telemetry.models import ExcursionRow
 from tests import factories
@@ -53,6 +54,8 @@ ADMINISTRATOR = frozenset({"administrator"})
 OVERSIGHT = frozenset({"administrator", "auditor"})
 JOURNEY = frozenset({"collector", "courier", "receiver", "manager", "dispatcher", "auditor"})
 SEARCHERS = JOURNEY - COURIER
+AUDITOR = frozenset({"auditor"})
+LABEL_READERS = COLLECTOR | LABORATORY | ADMINISTRATOR | AUDITOR
 PLAN_READERS = frozenset({"dispatcher", "manager", "administrator", "auditor"})
 
 OURS: Mapping[str, str] = {
@@ -234,10 +237,33 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "labels.manifest"): Row(COLLECTOR | COURIER | LABORATORY, HIDDEN, _number),
     ("POST", "labels.box"): Row(COLLECTOR | RECEIVER | ADMINISTRATOR, HIDDEN, lambda w: {"code": w.box}),
     ("POST", "labels.commands"): Row(LABORATORY, SAME),
+    # numbers printed ahead, what a site prints on, the transport register
+    ("GET", "label_ledger.batches"): Row(LABEL_READERS, Listed(lambda w: w.extra["label"])),
+    ("POST", "label_ledger.make"): Row(
+        LABEL_READERS - AUDITOR, Refused("data-problem=\"site\""),
+        sent=lambda w: {"data": {"kind": "accession", "count": "1", "site": TOWN}}),
+    ("GET", "label_ledger.batch"): Row(LABEL_READERS, HIDDEN, lambda w: {"batch_id": w.extra["batch"]}),
+    ("POST", "label_ledger.print_batch"): Row(
+        LABEL_READERS - AUDITOR, HIDDEN, lambda w: {"batch_id": w.extra["batch"]}),
+    ("POST", "label_ledger.void"): Row(
+        LABEL_READERS - AUDITOR, HIDDEN, lambda w: {"batch_id": w.extra["batch"]},
+        lambda w: {"data": {"numbers": w.extra["label"], "reason": "damaged"}}),
+    ("GET", "print_log.listing"): Row(LABEL_READERS, Listed(lambda w: w.extra["label"])),
+    ("GET", "label_settings.settings"): Row(LABEL_READERS, OWN),
+    ("POST", "label_settings.change_setting"): Row(
+        LABEL_READERS - AUDITOR, Refused("data-problem=\"site\""),
+        sent=lambda w: {"data": {"site": TOWN, "kind": "specimen", "stock": "roll_60x40"}}),
+    ("POST", "label_settings.add_stock"): Row(ADMINISTRATOR, NETWORK),
+    ("POST", "label_settings.switch_stock"): Row(
+        ADMINISTRATOR, NETWORK, lambda w: {"code": "roll_own"}, lambda w: {"data": {"active": "0"}}),
+    ("GET", "registers.page"): Row(JOURNEY, Listed(lambda w: w.consignment), sent=_week),
+    ("GET", "registers.pdf"): Row(JOURNEY, Nothing("the page shows the same lines: test_registers"), sent=_week),
+    ("GET", "registers.xlsx"): Row(JOURNEY, Nothing("the page shows the same lines: test_registers"), sent=_week),
     # receiver
     ("GET", "receiver.desk"): Row(LABORATORY, Listed(lambda w: w.consignment)),
     ("GET", "receiver.find"): Row(LABORATORY, HIDDEN, sent=lambda w: {"query_string": {"code": w.consignment}}),
     ("GET", "receiver.receipt"): Row(LABORATORY, HIDDEN, _number),
+    ("GET", "receiver.missing"): Row(LABORATORY, Nothing("nobody misses a tube here: test_receiver")),
     ("GET", "receiver.incoming"): Row(LABORATORY, Listed(lambda w: w.consignment)),
     ("GET", "receiver.forward"): Row(RECEIVER, OWN),
     ("GET", "receiver.forward_json"): Row(RECEIVER, OWN),
@@ -307,6 +333,15 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "admin.change_channel"): Row(ADMINISTRATOR, NETWORK, lambda w: {"channel_id": w.channel}),
     ("POST", "admin.read_import"): Row(ADMINISTRATOR, NETWORK, lambda w: {"kind": "sites"}),
     ("POST", "admin.try_channel"): Row(ADMINISTRATOR, NETWORK, lambda w: {"channel_id": w.extra["unusable"]}),
+    # the record's integrity
+    ("GET", "integrity.page"): Row(OVERSIGHT, NETWORK),
+    ("POST", "integrity.verify"): Row(OVERSIGHT, NETWORK),
+    ("GET", "integrity.progress"): Row(OVERSIGHT, NETWORK),
+    ("GET", "integrity.all_digests"): Row(OVERSIGHT, NETWORK),
+    ("GET", "integrity.key_file"): Row(OVERSIGHT | {"manager"}, Nothing("a public key")),
+    ("GET", "integrity.consignment_bundle"): Row(frozenset({"manager", "auditor"}), HIDDEN, _number),
+    ("GET", "integrity.specimen_bundle"): Row(
+        frozenset({"manager", "auditor"}), HIDDEN, lambda w: {"specimen_id": w.specimen}),
     # consignments, recalls, what was not sent
     ("GET", "consignments.record"): Row(JOURNEY, HIDDEN, _number),
     ("GET", "consignments.listing"): Row(SEARCHERS, Nothing("leads to the search")),
@@ -361,7 +396,8 @@ ROWS: dict[tuple[str, str], Row] = {
         frozenset({"manager", "auditor"}), HIDDEN, lambda w: {"excursion_id": w.extra["excursion"]}),
     ("GET", "review.listing"): Row(frozenset({"manager", "auditor"}), Listed(lambda w: str(w.extra["late"]))),
     ("POST", "review.decide"): Row(
-        frozenset({"manager"}), HIDDEN, lambda w: {"act_id": w.extra["late"]}, lambda w: {"data": {"how": "void", "word": "seen"}}),
+        frozenset({"manager"}), HIDDEN, lambda w: {"act_id": w.extra["late"]},
+        lambda w: {"data": {"how": "void", "word": "seen"}}),
     ("GET", "handovers.listing"): Row(
         frozenset({"manager", "dispatcher", "auditor"}), Listed(lambda w: w.extra["carried"])),
     ("POST", "handovers_api.draw"): Row(COLLECTOR | COURIER | RECEIVER, OWN, sent=_json(lambda w: {"count": 1})),
@@ -411,6 +447,8 @@ def build(session: Session) -> World:
     session.add(token)
     session.commit()
     called, called_id = _called(session)
+    batch, label = _labels(session, TOWN)
+    _labels(session, OTHER_TOWN)
     waiting_id = session.scalars(select(Specimen.id).where(Specimen.accession == waiting)).one()
     return World(
         consignment=ours,
@@ -432,6 +470,8 @@ def build(session: Session) -> World:
             "excursion": excursion.id,
             "unusable": unusable.id,
             "late": late,
+            "batch": batch,
+            "label": label,
             "photo": photo,
             "unfit": unfit,
             "called": called,
@@ -538,6 +578,16 @@ def _offices(session: Session, lab: str, town: str) -> tuple[int, int, int, int,
     session.add_all([plan, pickup, alert, channel, rule])
     session.commit()
     return plan.id, pickup.id, alert.id, channel.id, rule.id
+
+
+def _labels(session: Session, town: str) -> tuple[int, str]:
+    """(a batch of pre-printed numbers, the first of them)"""
+    batch = label_ledger.make_batch(
+        session, kind=Kind.ACCESSION, count=3, stock="roll_50x30", symbology="code128", site=town, by="admin", now=START
+    )
+    prints.log(session, "number_label", batch.first_number, by="admin", now=START, site=town)
+    session.commit()
+    return batch.id, batch.first_number
 
 
 def _excursion(box: str, device: str) -> ExcursionRow:

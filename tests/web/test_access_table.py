@@ -91,7 +91,7 @@ def call(app: Flask, client: FlaskClient, key: Key, world: World, **more: Any) -
     row = ROWS[key]
     with app.test_request_context():
         address = url_for(endpoint, **row.values(world))
-    answer: TestResponse = client.open(address, method=method, **{**row.sent(world), **more})
+    answer: TestResponse = client.open(address, method=method, buffered=True, **{**row.sent(world), **more})
     return answer
 
 

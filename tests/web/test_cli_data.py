@@ -53,13 +53,14 @@ def test_init_makes_an_empty_installation_and_prints_a_random_password_once(labr
 
 
 def test_seed_needs_the_word_demo(labrelay, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """The simulated network has public passwords: without LABRELAY_DEMO nothing is written; with it 77 sites are."""
+    """The simulated network has public passwords: without LABRELAY_DEMO nothing is written; with it the 77 sites
+    are, and an external laboratory."""
     refused = labrelay("seed")
     assert refused.returncode == 1
     assert "LABRELAY_DEMO" in refused.stderr
     done = labrelay("seed", LABRELAY_DEMO="1")
     assert done.returncode == 0, done.stderr
-    assert rows(tmp_path, "SELECT count(*) FROM site") == [(77,)]
+    assert rows(tmp_path, "SELECT count(*) FROM site WHERE tier <> 'external'") == [(77,)]
     roles = {row[0] for row in rows(tmp_path, "SELECT DISTINCT role FROM user_account")}
     assert roles == {"collector", "courier", "dispatcher", "receiver", "manager", "administrator", "auditor"}
     assert "already" in labrelay("seed", LABRELAY_DEMO="1").stdout

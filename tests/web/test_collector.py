@@ -157,7 +157,9 @@ def test_printing_labels_counts_and_logs_and_serves_only_own_tubes(
     assert printed.data.startswith(b"%PDF")
     assert [tube.labels_printed for tube in tubes(session)] == [1, 1]
     again = tubes(session)[0].id
-    assert nurse.post("/print/specimens", data={"id": str(again)}).status_code == 200
+    refused = nurse.post("/print/specimens", data={"id": str(again)})
+    assert refused.status_code == 400, "a label that was printed before is printed again for a reason"
+    assert nurse.post("/print/specimens", data={"id": str(again), "reason": "damaged"}).status_code == 200
     assert [tube.labels_printed for tube in tubes(session)] == [2, 1]
     assert session.scalar(select(func.count(PrintEntry.id))) == 3
     assert nurse.post("/print/specimens", data={"all": "unprinted"}).status_code == 400

@@ -71,7 +71,7 @@ def test_acts_work_and_the_record_cannot_be_touched(request: pytest.FixtureReque
         "SET ROLE labrelay",
     ]
     for statement in refused:
-        with pytest.raises(Exception, match="permission denied|must be owner|must be superuser|append-only") as caught:
+        with pytest.raises(Exception, match=r"permission denied|must be owner|must be superuser|append-only") as caught:
             session.execute(text(statement))
         assert isinstance(getattr(caught.value, "orig", None), psycopg.errors.InsufficientPrivilege), statement
         session.rollback()

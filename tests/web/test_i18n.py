@@ -57,5 +57,6 @@ def test_scripts_get_their_texts(client: FlaskClient) -> None:
     texts = chinese.get_json()
     assert len(texts) > 50
     assert all(texts.values())
+    assert texts[i18n.script_key("Choose…")] == "请选择…"
     assert client.get("/i18n/en.json").get_json() == {}
     assert client.get("/i18n/fr.json").status_code == 404

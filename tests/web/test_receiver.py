@@ -175,3 +175,18 @@ def test_consignments_remember_who_took_what_when(
     page = nurse.get("/collector/pack?lang=en").get_data(as_text=True)
     assert "nurse某 → courier某" in page
     assert session.scalars(select(Consignment.state)).one() == "in_transit"
+
+
+def test_a_number_that_is_scanned_finds_the_tube_that_somebody_misses(
+    receiver: FlaskClient, session: Session, new_client: Callable[[], FlaskClient], login: Login
+) -> None:
+    """Declared missing, it is found by its number with the consignment it was in; not before, not by another county."""
+    number = f.delivered(session)
+    address = "/receiver/missing.json?code=2611220048"
+    assert receiver.get(address).get_json() == {"tubes": []}
+    missing = f.act("declare_missing", {"specimen": "2611220048", "consignment": number}, at=LATER)
+    f.done(session, "receiver", missing)
+    (found,) = receiver.get(address).get_json()["tubes"]
+    assert (found["accession"], found["missing_from"]) == ("2611220048", number)
+    other = login(new_client(), "receiver2")
+    assert other.get(address).get_json() == {"tubes": []}

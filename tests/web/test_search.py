@@ -214,7 +214,7 @@ def test_exports(loaded: Session, app: Flask, client: FlaskClient, login: Login)
     with app.app_context():
         log = [
             (one.action, one.username, one.detail)
-            for one in db.session.scalars(select(AuditEntry))
+            for one in db.session.scalars(select(AuditEntry).order_by(AuditEntry.id))
             if "export" in one.action
         ]
     assert log[0] == ("exported", "manager", {"kind": "specimens", "format": "csv", "filter": {"site": f.TOWN}})

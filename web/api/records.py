@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from logistics.db import db
 from logistics.errors import Invalid
-from logistics.models import Box, Consignment, ConsignmentLine, Site, Specimen
+from logistics.models import Box, Consignment, ConsignmentLine, Item, ItemLine, Site, Specimen
 from logistics.queries import records
 from telemetry.models import Device, DeviceBinding
 from web.access import access
@@ -43,7 +43,9 @@ def consignment(number: str) -> Response:
     """One consignment with its manifest."""
     found = records.consignment(db.session(), scope(), current_user.username, number)
     lines = records.lines(db.session(), found.number)
-    return jsonify({**consignment_json(found), "tubes": [line_json(line, tube) for line, tube in lines]})
+    tubes = [line_json(line, tube) for line, tube in lines]
+    items = [item_line_json(line, item) for line, item in records.item_lines(db.session(), found.number)]
+    return jsonify({**consignment_json(found), "tubes": tubes, "items": items})
 
 
 @blueprint.get("/specimens")
@@ -116,6 +118,8 @@ def iso(at: datetime | None) -> str | None:
 def consignment_json(one: Consignment) -> dict[str, Any]:
     return {
         "number": one.number,
+        "kind": one.kind,
+        "contract": one.contract_reference,
         "state": one.state,
         "origin": one.origin_code,
         "destination": one.destination_code,
@@ -125,6 +129,7 @@ def consignment_json(one: Consignment) -> dict[str, Any]:
         "holder": one.holder,
         "location": one.location_code,
         "tube_count": one.tube_count,
+        "item_count": one.item_count,
         "manifest_version": one.manifest_version,
         "sealed_at": iso(one.sealed_at),
         "departed_at": iso(one.departed_at),
@@ -132,6 +137,17 @@ def consignment_json(one: Consignment) -> dict[str, Any]:
         "arrived_at": iso(one.arrived_at),
         "delivered_at": iso(one.delivered_at),
         "closed_at": iso(one.closed_at),
+    }
+
+
+def item_line_json(line: ItemLine, item: Item) -> dict[str, Any]:
+    return {
+        "item": item.number,
+        "kind": item.kind,
+        "quantity": item.quantity,
+        "outcome": line.outcome,
+        "condition": line.condition,
+        "checked_by": line.checked_by,
     }
 
 
@@ -177,6 +193,7 @@ def specimen_json(tube: Specimen) -> dict[str, Any]:
 def box_json(one: Box) -> dict[str, Any]:
     return {
         "code": one.code,
+        "kind": one.kind,
         "temp_class": one.temp_class,
         "capacity": one.capacity,
         "home": one.home_code,

@@ -22,7 +22,7 @@ def seed_demo(session: Session) -> bool:
         return False
     session.flush()
     since = clock.now() - IN_USE_SINCE
-    for index, box in enumerate(session.scalars(select(Box).order_by(Box.code)), start=1):
+    for index, box in enumerate(session.scalars(select(Box).where(Box.kind == "box").order_by(Box.code)), start=1):
         device = Device(
             code=f"LG-{index:04d}",
             model="LR-T1",

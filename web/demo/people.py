@@ -14,6 +14,7 @@ from logistics.models import Box, Channel, Courier, Site, User, Vehicle
 from logistics.models.catalogue import AMBIENT, COLD, FROZEN
 from logistics.models.network import CITY_CENTRE, COUNTY_CENTRE, TOWNSHIP
 from logistics.services import seed
+from web.demo import outside
 
 PASSWORD = "labrelay-demo"  # noqa: S105  # the simulated network's own; refused outside the demo
 PIN = "2468"
@@ -68,6 +69,7 @@ def seed_people(session: Session) -> bool:
     _users(session)
     session.flush()
     _boxes(session)
+    outside.seed_outside(session)
     _channel(session)
     return True
 

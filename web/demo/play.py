@@ -18,6 +18,7 @@ from web.demo.actors.dispatcher import Dispatcher
 from web.demo.actors.manager import Manager
 from web.demo.actors.nurse import Nurse
 from web.demo.actors.receiver import CITY, Receiver
+from web.demo.actors.sender import SendingDown, SendingOut
 from web.demo.client import connect
 from web.demo.control import shared_clock
 from web.demo.loggers import Gateway, Loggers
@@ -69,6 +70,8 @@ def make_stage(http: httpx.Client) -> Stage:
     stage = Stage(day=now.astimezone(ZONE).date(), http=http)
     api = stage.api("admin")
     for site in api.get("/api/v1/sites")["sites"]:
+        if site["tier"] == "external":
+            continue  # nobody of ours works there
         stage.sites[site["code"]] = (site["lat"], site["lon"])
     bound = {entry["box"]: entry["code"] for entry in api.get("/api/v1/devices")["devices"] if entry["box"]}
     for box in api.get("/api/v1/boxes")["boxes"]:
@@ -104,11 +107,14 @@ def actors(stage: Stage, counties: Collection[str] | None = None) -> list[tuple[
             continue
         if code == CITY:
             everybody.append(("lab-city", Receiver(stage, "lab-city", code).turns()))
+            everybody.append(("lab-city sends out", SendingOut(stage, "lab-city", code).turns()))
             couriers = [f"courier-city-{n}" for n in range(1, people.TRUNK_COURIERS + 1)]
         else:
             desk = Receiver(stage, f"lab-{short}", code)
             everybody += [(f"lab-{short}", desk.turns()), (f"lab-{short} forward", desk.forwarding())]
             couriers = [f"courier-{short}-{n}" for n in range(1, people.COURIERS_PER_COUNTY + 1)]
+            if short == COUNTY:
+                everybody.append((f"lab-{short} sends down", SendingDown(stage, f"lab-{short}", code).turns()))
             if short != COUNTY:  # at Chibi the alerts are left to whoever plays the manager
                 everybody.append((f"manager-{short}", Manager(stage, f"manager-{short}").turns()))
         everybody += [(name, Courier(stage, name).turns()) for name in couriers]

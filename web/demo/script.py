@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAY_BEGINS = time(7, 30)
-DAY_ENDS = time(18, 30)
+DAY_ENDS = time(19, 0)
 RATE = 60.0  # simulated seconds a real second
 
 TUBES_LOW, TUBES_HIGH = 5, 12
@@ -41,6 +41,7 @@ class Incidents:
     late_courier: str = "courier-421281-2"
     late_by: timedelta = timedelta(minutes=55)
     urgent_site: str = "421281105"
+    send_out_site: str = "421281100"
     urgent_at: time = time(11, 15)
     silent_from: time = time(10, 30)
     silent_until: time = time(13, 0)

@@ -68,7 +68,7 @@ MESSAGES = {
     "pin_locked": _l("Too many wrong PINs. This PIN is locked for %(minutes)s minutes."),
     "signer_elsewhere": _l("Who signs here must work at this site."),
     "seal_tail_wrong": _l("The last four characters do not match the seal. Look at the seal again."),
-    "handover_count_differs": _l("You counted %(counted)s tubes, the manifest has %(expected)s. Look again."),
+    "handover_count_differs": _l("You counted %(counted)s, the manifest has %(expected)s. Look again."),
     "refuse_only_at_pickup": _l("A tube can be refused only when the box is fetched."),
     "handover_first": _l("%(consignment)s has not been handed over to this laboratory yet. Both must sign first."),
     "receipt_closed": _l("The receipt of %(consignment)s is closed."),

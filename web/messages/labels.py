@@ -2,6 +2,12 @@
 
 from flask_babel import lazy_gettext as _l
 
+
+def N_(text: str) -> str:  # the usual name of a mark for extraction
+    """Marks a text for translation without translating it."""
+    return text
+
+
 MESSAGES = {
     "label_kind_not_ahead": _l("Numbers of this kind cannot be printed ahead."),
     "label_batch_size": _l("Between 1 and %(most)s labels at once."),
@@ -9,6 +15,7 @@ MESSAGES = {
     "label_number_unknown": _l(
         "“%(number)s” looks like a number of ours but was never printed. Check the label; do not use it."
     ),
+    "label_number_other_batch": _l("The number %(number)s belongs to another batch. Open that one."),
     "label_number_voided": _l("The label %(number)s was voided and must not be used. Take another one."),
     "label_number_used": _l("The number %(number)s stands for a tube already. Take another label."),
     "label_number_elsewhere": _l("The label %(number)s was printed for another site (%(site)s)."),
@@ -16,6 +23,86 @@ MESSAGES = {
         "The label %(number)s is not registered for a tube yet. Register the order with this number first."
     ),
     "label_void_reason": _l("Say why the labels are voided."),
+    "label_skip": _l("Between 0 and %(most)s places of the sheet can be used already."),
     "label_copies": _l("Between 1 and %(most)s copies."),
+    "label_symbology_unknown": _l("“%(value)s” is no code that can be printed (Code 128, QR, DataMatrix)."),
+    "label_output_unknown": _l("“%(value)s” is no way to print."),
+    "label_kind_unknown": _l("“%(kind)s” is no kind of label."),
+    "label_stock_small": _l("The label %(value)s is too small for this (at least 50 × 30 mm)."),
+    "label_zpl_stock": _l("%(value)s cannot go to a Zebra printer: only rolls of 203 or 300 dpi can."),
+    "label_stock_code": _l("“%(value)s” is no code for a size: small letters, digits and _, 3 to 32 of them."),
+    "label_stock_number": _l("Between %(low)s and %(high)s."),
+    "label_stock_choice": _l("“%(value)s” cannot be chosen here."),
+    "label_stock_off_page": _l("The labels need %(needed)s mm, the page has %(page)s mm."),
+    "register_day": _l("This is not a day. Write it like 2026-03-02."),
+    "register_too_long": _l("At most %(days)s days at once."),
     "reprint_reason_missing": _l("This was printed before. Say why it is printed again."),
 }
+
+# What the transport register prints, in both languages (logistics/labels/register.py).
+PRINTED = (
+    N_("Regional specimen transport register"),
+    N_("No."),
+    N_("Consignment, box and seal"),
+    N_("Departure: place and time"),
+    N_("Arrival: place and time"),
+    N_("Specimen types and counts"),
+    N_("Tube count"),
+    N_("Damage, leak or loss"),
+    N_("Box temperature °C"),
+    N_("Handed over by (signature)"),
+    N_("Courier (signature)"),
+    N_("Received by (signature)"),
+    N_("Events on the way and actions taken"),
+    N_("Day of departure"),
+    N_("Consignment number"),
+    N_("Box number"),
+    N_("Temperature class"),
+    N_("Seal number"),
+    N_("Departure: place"),
+    N_("Departure: time"),
+    N_("Arrival: place"),
+    N_("Arrival: time"),
+    N_("Load items (count)"),
+    N_("Damaged tubes"),
+    N_("Leaked tubes"),
+    N_("Missing tubes"),
+    N_("Unexpected tubes"),
+    N_("Left behind"),
+    N_("Box temperature at departure °C"),
+    N_("Box temperature at arrival °C"),
+    N_("Lowest on the way °C"),
+    N_("Highest on the way °C"),
+    N_("Handed over by"),
+    N_("Handover signed at"),
+    N_("Meaning of the handover"),
+    N_("Courier"),
+    N_("Courier at arrival"),
+    N_("Received by"),
+    N_("Receipt signed at"),
+    N_("Meaning of the receipt"),
+    N_("Events on the way"),
+    N_("Actions taken"),
+    N_("Departure %(temp)s"),
+    N_("Arrival %(temp)s"),
+    N_("%(low)s to %(high)s"),
+    N_("En route"),
+    N_("not measured"),
+    N_("No readings"),
+    N_("None reported"),
+    N_("Damaged %(n)s"),
+    N_("Leaked %(n)s"),
+    N_("Missing %(n)s"),
+    N_("Unexpected %(n)s"),
+    N_("Left behind %(n)s"),
+    N_("Load items %(n)s"),
+    N_("not yet"),
+    N_("Sum of the register"),
+    N_("%(consignments)s consignments, %(tubes)s tubes"),
+    N_("Damaged %(damaged)s, leaked %(leaked)s, missing %(missing)s"),
+    N_("Period"),
+    N_("Printed on and by"),
+    N_("Page no."),
+    N_("Nothing left in this period."),
+    N_("Electronic signatures: printed name, time and meaning as recorded."),
+)

@@ -17,6 +17,7 @@ MESSAGES = {
     "item_not_packed": _l("%(item)s is in no box."),
     "item_received_already": _l("%(item)s has been received already. It is not counted twice."),
     "item_not_in_consignment": _l("%(item)s is not in consignment %(consignment)s."),
+    "carrier_missing": _l("Choose a box or bag."),
     "seal_missing": _l("State the number of the seal."),
     "items_none": _l("Choose at least one site."),
     "box_has_specimens": _l("Box %(box)s carries specimens. Take another box."),

@@ -14,6 +14,7 @@ MESSAGES = {
     "specimen_astray": _l(
         "Another laboratory misses a tube with the number %(specimen)s. Look at the label: is it this one?"
     ),
+    "days_too_many": _l("At most %(limit)s days at once, and the first before the last."),
     "finding_settled": _l("This has been settled already."),
     "photo_unknown": _l("This photo is not there. Take it again."),
     "photo_too_large": _l("The photo is too large (at most %(limit_mb)s MB)."),

@@ -24,8 +24,12 @@ from web.openapi.schemas import SCHEMAS
 
 _WITH_TUBES = {
     **SCHEMAS["Consignment"],
-    "properties": {**SCHEMAS["Consignment"]["properties"], "tubes": array(ref("ManifestLine"))},
-    "required": [*SCHEMAS["Consignment"]["required"], "tubes"],
+    "properties": {
+        **SCHEMAS["Consignment"]["properties"],
+        "tubes": array(ref("ManifestLine")),
+        "items": array(ref("ItemLine")),
+    },
+    "required": [*SCHEMAS["Consignment"]["required"], "tubes", "items"],
 }
 
 PATHS = {

@@ -114,6 +114,8 @@ SCHEMAS: dict[str, Any] = {
     "Consignment": obj(
         {
             "number": text(),
+            "kind": text(),
+            "contract": text(null=True),
             "state": CONSIGNMENT_STATE,
             "origin": text(),
             "destination": text(),
@@ -123,6 +125,7 @@ SCHEMAS: dict[str, Any] = {
             "holder": text(null=True),
             "location": text(null=True),
             "tube_count": number(),
+            "item_count": number(),
             "manifest_version": number(),
             "sealed_at": instant(null=True),
             "departed_at": instant(null=True),
@@ -130,6 +133,16 @@ SCHEMAS: dict[str, Any] = {
             "arrived_at": instant(null=True),
             "delivered_at": instant(null=True),
             "closed_at": instant(null=True),
+        }
+    ),
+    "ItemLine": obj(
+        {
+            "item": text(),
+            "kind": text(),
+            "quantity": number(),
+            "outcome": text(),
+            "condition": text(null=True),
+            "checked_by": text(null=True),
         }
     ),
     "ManifestLine": obj(
@@ -145,6 +158,7 @@ SCHEMAS: dict[str, Any] = {
     "Box": obj(
         {
             "code": text(),
+            "kind": text(),
             "temp_class": TEMP_CLASS,
             "capacity": number(),
             "home": text(),

@@ -28,6 +28,7 @@ from logistics.services import custody, legs
 from web.access import access
 from web.auth import audit, scope
 from web.errors import status_of
+from web.label_words import REPRINT_REASONS
 from web.messages import sentence_of
 from web.rendering import locale
 from web.views import office
@@ -59,6 +60,7 @@ def worklist() -> str:
         query=query,
         reasons=worklists.reasons(session, "collection"),
         printed=request.args.get("printed"),
+        reprint_words=REPRINT_REASONS,
         now=now,
     )
     _log_reading(rows, "worklist")

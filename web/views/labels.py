@@ -1,7 +1,8 @@
-"""Printing: specimen, box and consignment labels, manifests. Every print is logged."""
+"""Printing: specimen, box and consignment labels, manifests. Every print is logged (``services/prints.py``)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -14,8 +15,11 @@ from logistics import clock, labels
 from logistics.db import transaction
 from logistics.domain.access import Scope
 from logistics.errors import Conflict, Invalid, NotFound
-from logistics.models import Box, Consignment, ConsignmentLine, ManifestVersion, PrintEntry, Site, Specimen
+from logistics.labels.sizes import BOX, CONSIGNMENT, SPECIMEN
+from logistics.models import Box, Consignment, ConsignmentLine, Handover, ManifestVersion, Reason, Site, Specimen
 from logistics.queries import receiving, worklists
+from logistics.services import prints
+from web import printing
 from web.access import access
 from web.auth import scope
 from web.rendering import locale
@@ -23,50 +27,49 @@ from web.views import office
 from web.views.receiver import command_list
 
 blueprint = Blueprint("labels", __name__, url_prefix="/print")
-# Chrome shows a PDF through an embedded object, which the strict policy of pages would forbid.
-PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 MAX_LABELS = 300
 MARKS = {"scanned": "√", "ticked": "√", "found": "√", "missing": "×"}
 
 
-def _pdf(data: bytes, name: str) -> Response:
-    response = Response(data, mimetype="application/pdf")
-    response.headers["Content-Disposition"] = f'inline; filename="{name}.pdf"'
-    response.headers["Content-Security-Policy"] = PDF_POLICY
-    return response
-
-
-def _log(session: Session, kind: str, subject: str, *, version: int | None = None) -> None:
-    session.add(
-        PrintEntry(
-            at=clock.now(), username=current_user.username, kind=kind, subject=subject, copies=1, version=version
-        )
+def _log(session: Session, kind: str, subjects: Sequence[str], **more: Any) -> None:
+    prints.log_all(
+        session, kind, subjects, by=current_user.username, now=clock.now(), site=current_user.site_code, **more
     )
-
-
-def _stock(default: str) -> labels.Stock:
-    return labels.stock(request.form.get("stock") or default)
 
 
 @blueprint.post("/specimens")
 @access("collector", "receiver")
 def specimens() -> Response:
-    """Labels of the chosen tubes (``id`` repeated), or of all that have none yet (``all=unprinted``)."""
+    """Labels of the chosen tubes (``id`` repeated), or of all that have none yet (``all=unprinted``).
+
+    ``reason`` is needed when one of them was printed before; ``copies``, ``stock``, ``symbology`` and ``output`` may
+    differ from what the site prints on; ``skip``: places of a sheet that were used before.
+    """
     ids = [int(value) for value in request.form.getlist("id") if value.isdecimal() and len(value) < 10]
     with transaction() as session:
         if request.form.get("all") == "unprinted":
-            chosen = worklists.unprinted(session, scope(), now=clock.now())
+            found = worklists.unprinted(session, scope(), now=clock.now())
         else:
-            chosen = worklists.own_specimens(session, scope(), ids)
-        if not chosen:
+            found = worklists.own_specimens(session, scope(), ids)
+        if not found:
             raise Invalid("label_none", field="id")
-        data = labels.specimen_labels(
-            [_specimen_label(one) for one in chosen[:MAX_LABELS]], stock=_stock("roll_50x30"), translate=gettext
+        one_by_one = found[:MAX_LABELS]
+        on = printing.chosen(session, SPECIMEN)
+        copies = prints.checked_copies(request.form.get("copies", ""))
+        again = [one for one in one_by_one if one.labels_printed]
+        reason = prints.checked_reason(request.form.get("reason", ""), again=bool(again))
+        drawings = labels.specimen_drawings(
+            [_specimen_label(one) for one in one_by_one], stock=on.stock, symbology=on.symbology, translate=gettext
         )
-        for one in chosen[:MAX_LABELS]:
-            one.labels_printed += 1
-            _log(session, "specimen_label", one.accession)
-    return _pdf(data, "labels")
+        response = printing.send(drawings, on, "labels", copies=copies)
+        first = [one.accession for one in one_by_one if not one.labels_printed]
+        _log(session, "specimen_label", first, copies=copies, output=on.output)
+        _log(
+            session, "specimen_label", [one.accession for one in again], copies=copies, output=on.output, reason=reason
+        )
+        for one in one_by_one:
+            one.labels_printed += copies
+    return response
 
 
 def _specimen_label(one: Specimen) -> labels.SpecimenLabel:
@@ -97,9 +100,15 @@ def consignment(number: str) -> Response:
             tube_count=_tubes_inside(session, one),
             priority=one.priority,
         )
-        data = labels.consignment_labels([label], stock=_stock("roll_60x40"), translate=gettext)
-        _log(session, "consignment_label", one.number, version=one.manifest_version)
-    return _pdf(data, one.number)
+        on = printing.chosen(session, CONSIGNMENT)
+        copies = prints.checked_copies(request.form.get("copies", ""))
+        drawings = labels.consignment_drawings([label], stock=on.stock, symbology=on.symbology, translate=gettext)
+        response = printing.send(drawings, on, one.number, copies=copies)
+        _log(
+            session, "consignment_label", [one.number], version=one.manifest_version, copies=copies, output=on.output,
+            reason=printing.reason(),
+        )  # fmt: skip
+    return response
 
 
 def _tubes_inside(session: Session, one: Consignment) -> int:
@@ -119,13 +128,15 @@ def box(code: str) -> Response:
             raise NotFound("box_unknown", field="box", box=code)
         home = office.site_name(one.home_code)
         label = labels.BoxLabel(one.code, one.temp_class, home, *_responsible(session, one))
-        data = labels.box_labels([label], stock=_stock("roll_100x150"), translate=gettext)
-        _log(session, "box_label", one.code)
-    return _pdf(data, one.code)
+        on = printing.chosen(session, BOX)
+        copies = prints.checked_copies(request.form.get("copies", ""))
+        drawings = labels.box_drawings([label], stock=on.stock, symbology=on.symbology, translate=gettext)
+        response = printing.send(drawings, on, one.code, copies=copies)
+        _log(session, "box_label", [one.code], copies=copies, output=on.output, reason=printing.reason())
+    return response
 
 
 def _responsible(session: Session, one: Box) -> tuple[str, str]:
-
     site = session.get_one(Site, one.home_code)
     return site.contact_name or site.name(locale()), site.contact_phone
 
@@ -136,12 +147,7 @@ def manifest(number: str) -> Response:
     """The locked manifest with the signatures so far; an earlier version when ``version`` is given."""
     with transaction() as session:
         one = _consignment(session, scope(), number)
-        version = request.form.get("version", type=int) or one.manifest_version
-        locked = session.scalars(
-            select(ManifestVersion).where(
-                ManifestVersion.consignment_number == number, ManifestVersion.version == version
-            )
-        ).first()
+        locked = _locked(session, one)
         if locked is None:
             raise Conflict("manifest_not_locked", field="consignment", consignment=number)
         data = labels.manifest_pdf(
@@ -150,8 +156,17 @@ def manifest(number: str) -> Response:
             printed_by=current_user.name(locale()),
             translate=gettext,
         )
-        _log(session, "manifest", number, version=locked.version)
-    return _pdf(data, f"{number}-{locked.version}")
+        _log(session, "manifest", [number], version=locked.version, reason=printing.reason())
+    return printing.pdf_response(data, f"{number}-{locked.version}")
+
+
+def _locked(session: Session, one: Consignment) -> ManifestVersion | None:
+    text = request.form.get("version", "")
+    version = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else one.manifest_version
+    query = select(ManifestVersion).where(
+        ManifestVersion.consignment_number == one.number, ManifestVersion.version == version
+    )
+    return session.scalars(query).first()
 
 
 @blueprint.post("/commands")
@@ -161,8 +176,8 @@ def commands() -> Response:
     with transaction() as session:
         sheet = [labels.CommandCode(one["command"], one["name"], one["key"] or "") for one in command_list(session)]
         data = labels.command_sheet(sheet, title=gettext("Command barcodes"))
-        _log(session, "command_sheet", office.own_site())
-    return _pdf(data, "commands")
+        _log(session, "command_sheet", [office.own_site()])
+    return printing.pdf_response(data, "commands")
 
 
 def _consignment(session: Session, seen: Scope, number: str) -> Consignment:
@@ -204,9 +219,7 @@ def _ids(locked: ManifestVersion) -> list[int]:
 def _line(entry: dict[str, Any], found: dict[int, Specimen], outcomes: dict[int, str]) -> labels.ManifestLine:
     """A line as it was locked; only names come from the tables of today."""
     specimen = found.get(int(entry["specimen"]))
-    mark = {"scanned": "√", "ticked": "√", "found": "√", "missing": "×"}.get(
-        outcomes.get(int(entry["specimen"]), ""), ""
-    )
+    mark = MARKS.get(outcomes.get(int(entry["specimen"]), ""), "")
     kind = f"{office.type_name(str(entry['type']))} {office.container_name(str(entry['container']))}"
     return labels.ManifestLine(
         accession=str(entry["accession"]),
@@ -221,15 +234,43 @@ def _line(entry: dict[str, Any], found: dict[int, Specimen], outcomes: dict[int,
 
 def _signatures(session: Session, one: Consignment) -> tuple[labels.Signature, ...]:
     words = {"pickup": gettext("Pickup"), "delivery": gettext("Delivery"), "transfer": gettext("Transfer")}
+    words["elsewhere"] = gettext("Left elsewhere")
     signed = worklists.handovers(session, [one.number]).get(one.number, [])
+    left = worklists.refused_of(session, one.number) if any(each.refused_count for each in signed) else {}
     return tuple(
         labels.Signature(
             place=office.site_name(each.site_code),
             at=each.occurred_at,
-            given_by=each.giver_name or gettext("by the seal"),
+            given_by=_giver(each),
             taken_by=each.taker_name,
             meaning=words.get(each.meaning, each.meaning),
             box_temp_c=each.box_temp_c,
+            damage=_left_behind(session, each, left),
         )
         for each in signed
     )
+
+
+def _giver(each: Handover) -> str:
+    """The giver's printed name, and that his signature has not come or says something else."""
+    name = each.giver_name or gettext("by the seal")
+    if each.state == "giver_outstanding":
+        return f"{name} ({gettext('Signature of the giver outstanding')})"
+    return f"{name} ({gettext('The giver has signed something else')})" if each.state == "differs" else name
+
+
+def _left_behind(session: Session, each: Handover, left: dict[str, str]) -> str:
+    """'8 of 9, one refused because …'."""
+    if not each.refused_count:
+        return ""
+    named = []
+    for accession, code in left.items():
+        reason = session.get(Reason, code)
+        named.append(f"{accession} {reason.name(locale()) if reason else code}")
+    sentence: str = gettext(
+        "%(n)s of %(m)s, refused: %(tubes)s",
+        n=each.tube_count,
+        m=each.tube_count + each.refused_count,
+        tubes=gettext(", ").join(named),
+    )
+    return sentence

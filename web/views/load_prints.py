@@ -31,7 +31,10 @@ MOST_LABELS = 300
 @blueprint.post("/items", endpoint="labels")
 @access("receiver", "manager")
 def item_labels() -> Response:
-    """Labels of the items named (``item`` repeated). A specimen's is the one that every specimen has."""
+    """Labels of the items named (``item`` repeated), as ``labels.specimens`` takes the rest of the form.
+
+    A specimen's is the one that every specimen has.
+    """
     numbers = request.form.getlist("item")[:MOST_LABELS]
     with transaction() as session:
         query = select(Item).where(Item.number.in_(numbers)).order_by(Item.destination_code, Item.number)
@@ -41,14 +44,16 @@ def item_labels() -> Response:
         on = printing.chosen(session, SPECIMEN)
         again = [one for one in chosen if one.labels_printed]
         reason = prints.checked_reason(request.form.get("reason", ""), again=bool(again))
+        copies = prints.checked_copies(request.form.get("copies", ""))
         drawings = labels.specimen_drawings(
             [label_of(one) for one in chosen], stock=on.stock, symbology=on.symbology, translate=gettext
         )
-        response = printing.send(drawings, on, "labels")
+        response = printing.send(drawings, on, "labels", copies=copies)
         for one in chosen:
-            kind = "specimen_label" if one.kind == "specimen" else "number_label"
-            _log(session, kind, one.number, output=on.output, reason=reason if one.labels_printed else "")
-            one.labels_printed += 1
+            kind = "specimen_label" if one.kind == "specimen" else "item_label"
+            why = reason if one.labels_printed else ""
+            _log(session, kind, one.number, copies=copies, output=on.output, reason=why)
+            one.labels_printed += copies
     return response
 
 
@@ -97,7 +102,7 @@ def manifest_list(number: str) -> Response:
             printed_by=current_user.name(locale()),
             translate=gettext,
         )
-        _log(session, "manifest", number, version=locked.version)
+        _log(session, "manifest", number, version=locked.version, reason=printing.reason())
     return printing.pdf_response(data, number)
 
 

@@ -4,7 +4,7 @@ empty boxes are."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -29,6 +29,7 @@ from logistics.services import custody, items, legs
 from web import auth, load_words
 from web.access import access
 from web.auth import scope
+from web.forms import NO_PROBLEM, Page, Problem, attempt, typed
 from web.messages import sentence_of
 from web.views import office
 
@@ -63,6 +64,11 @@ class Batch:
 @access(*LABORATORY)
 def send() -> str:
     """Make up loads for many townships, pack and seal them, send empty boxes home."""
+    return _send_page(NO_PROBLEM, {})
+
+
+def _send_page(problem: Problem, troubles: Mapping[str, str]) -> str:
+    """``problem``: why the item was refused; ``troubles``: by batch, why it was not packed. What was typed stays."""
     session = db.session()
     now = clock.now()
     site = office.own_site()
@@ -79,6 +85,12 @@ def send() -> str:
             session, [*(goal.courier for goal in goals), *(load.consignment.holder for load in outgoing)]
         ),
         kinds=[(kind, load_words.kind_name(kind)) for kind in ITEM_KINDS],
+        problem=problem,
+        troubles=troubles,
+        typed=request.form,
+        value=typed(),
+        chosen=set(request.form.getlist("site")),
+        rows=set(request.form.getlist("row")),
         form_id=uuid.uuid4(),
         now=now,
     )
@@ -109,26 +121,23 @@ def _batches(session: Session, site: str, goals: Sequence[queries.Goal], carrier
 
 @blueprint.post("/register")
 @access(*LABORATORY)
-def register() -> Response:
-    """One item for each site that was chosen. A blind sample takes one site, and only a manager makes it."""
-    sites = list(dict.fromkeys(request.form.getlist("site")))
-    try:
+def register() -> Page:
+    """One item for each site that was chosen. What a blind sample is, only a manager writes down."""
+
+    def work(session: Session) -> Response:
+        sites = list(dict.fromkeys(request.form.getlist("site")))
         if not sites or len(sites) > MOST_SITES:
             raise Invalid("items_none", field="site")
         payload = _payload()
-        blind = request.form.get("reference", "").strip()
-        if blind and current_user.role != "manager":
-            raise Forbidden("act_role", field="reference")
+        blind = _blind_reference()
         acts = [Act("", "register_item", clock.now(), {}, payload | {"destination": site}) for site in sites]
-        with transaction() as session:
-            answers = perform(session, acts)
-            for answer in answers if blind else ():
-                _make_blind(session, str(answer.result["item"]), blind)
-    except LabrelayError as error:
-        flash(sentence_of(error), "danger")
-    else:
+        answers = perform(session, acts)
+        for answer in answers if blind else ():
+            _make_blind(session, str(answer.result["item"]), blind)
         flash(ngettext("%(num)d item registered.", "%(num)d items registered.", len(acts)), "ok")
-    return redirect(url_for("loads.send") + "#pack")
+        return redirect(url_for("loads.send") + "#pack")
+
+    return attempt(work, lambda problem: _send_page(problem, {}))
 
 
 def _payload() -> dict[str, Any]:
@@ -142,6 +151,16 @@ def _payload() -> dict[str, Any]:
         name: form.get(name, "").strip() for name in ("kind", "description", "temp_class", "lot", "expires_on")
     }
     return {**values, "quantity": quantity, "label_ref": mask_name(form.get("label_ref", ""))}
+
+
+def _blind_reference() -> str:
+    """Raises Forbidden for somebody else than a manager; Invalid when only the expected result was written."""
+    blind = request.form.get("reference", "").strip()
+    if (blind or request.form.get("expected", "").strip()) and current_user.role != "manager":
+        raise Forbidden("act_role", field="reference")
+    if request.form.get("expected", "").strip() and not blind:
+        raise Invalid("field_missing", field="reference")
+    return blind
 
 
 def _make_blind(session: Session, number: str, reference: str) -> None:
@@ -158,27 +177,35 @@ def _make_blind(session: Session, number: str, reference: str) -> None:
 
 @blueprint.post("/pack")
 @access("receiver")
-def pack() -> Response:
+def pack() -> Page:
     """Pack and seal the rows that were marked, each by itself: what does not fit stops only its own row."""
-    done = 0
-    for key in request.form.getlist("row"):
+    rows = request.form.getlist("row")
+    troubles = _packed(rows)
+    if done := len(rows) - len(troubles):
+        flash(ngettext("%(num)d load packed and sealed.", "%(num)d loads packed and sealed.", done), "ok")
+    if not rows:
+        flash(gettext("Choose at least one row."), "warn")
+    if troubles:
+        return _send_page(NO_PROBLEM, troubles), 409
+    return redirect(url_for("loads.send") + "#pack")
+
+
+def _packed(rows: Sequence[str]) -> dict[str, str]:
+    """Packs them; the sentence for each that was refused."""
+    troubles: dict[str, str] = {}
+    for key in rows:
         try:
             with transaction() as session:
                 _pack_row(session, key)
-            done += 1
         except LabrelayError as error:
-            flash(f"{office.site_name(key.partition(':')[0])}: {sentence_of(error)}", "danger")
-    if done:
-        flash(ngettext("%(num)d load packed and sealed.", "%(num)d loads packed and sealed.", done), "ok")
-    elif not request.form.getlist("row"):
-        flash(gettext("Choose at least one row."), "warn")
-    return redirect(url_for("loads.send") + "#pack")
+            troubles[key] = sentence_of(error)
+    return troubles
 
 
 def _pack_row(session: Session, key: str) -> None:
     box, seal = (request.form.get(f"{name}-{key}", "").strip().upper() for name in ("box", "seal"))
     if not box:
-        raise Invalid("field_missing", field="box")
+        raise Invalid("carrier_missing", field="box")
     if not seal:
         raise Invalid("seal_missing", field="seal")
     now = clock.now()
@@ -191,8 +218,10 @@ def _pack_row(session: Session, key: str) -> None:
 @access("collector", "receiver")
 def boxes_home() -> Response:
     """Send empty boxes and bags home; each is a return load of its own, signed for on both sides."""
-    sent = 0
-    for code in request.form.getlist("box"):
+    sent, chosen = 0, request.form.getlist("box")
+    if not chosen:
+        flash(gettext("Choose at least one box."), "warn")
+    for code in chosen:
         try:
             with transaction() as session:
                 perform(session, [Act("", "return_box", clock.now(), {"box": code}, how="ticked")])
@@ -274,7 +303,9 @@ def item(number: str) -> str:
         item=found,
         events=events,
         key=key,
-        people=worklists.people(session, [found.holder, *(event.actor for event in events)]),
+        people=worklists.people(
+            session, [found.holder, key.made_by if key else None, *(event.actor for event in events)]
+        ),
         now=clock.now(),
     )
     if key is not None:

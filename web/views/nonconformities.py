@@ -23,12 +23,12 @@ from logistics.queries import nonconformities as queries
 from logistics.queries import worklists
 from logistics.queries.nonconformities import Filter
 from logistics.services import recollection
-from logistics.services.orders import ZONE, local_day
+from logistics.services.orders import ZONE, day_start, local_day
 from web import state_words
 from web.access import access
 from web.auth import scope
 from web.exports import Table, respond, wanted_format
-from web.messages import sentence_of
+from web.forms import NO_PROBLEM, Page, Problem
 from web.rendering import locale
 
 blueprint = Blueprint("nonconformities", __name__, url_prefix="/nonconformities")
@@ -36,7 +36,7 @@ READERS = ("collector", "receiver", "manager", "auditor")
 SETTLERS = ("receiver", "manager")
 FIELDS = ("q", "site", "reason", "disposition", "state", "from", "to")
 DISPOSITIONS: Mapping[str, Any] = {
-    "": _l("Open"),
+    "": _l("Not settled"),
     "hold": _l("On hold"),
     "reject": _l("Rejected"),
     "reject_tests": _l("Some tests rejected"),
@@ -49,19 +49,20 @@ DISPOSITIONS: Mapping[str, Any] = {
     "dispose": _l("Disposed"),
     "noted": _l("Noted"),
     "settled": _l("Settled"),
+    "withdrawn": _l("Declared wrong"),
 }
 
 
 @blueprint.get("")
 @access(*READERS)
-def listing() -> str | tuple[str, int]:
+def listing() -> Page:
     """Query: q, site, reason, disposition, state (open, closed), from, to, page."""
     session = db.session()
-    wanted, problem = _default(), None
+    wanted, problem = _default(), NO_PROBLEM
     try:
         wanted = _wanted()
     except Invalid as error:
-        problem = error
+        problem = Problem(error)
     found = queries.page(session, scope(), wanted, request.args.get("page", 1, type=int))
     ids = [row.specimen_id for row in found.rows if row.specimen_id is not None]
     again = queries.replacements(session, ids)
@@ -73,9 +74,9 @@ def listing() -> str | tuple[str, int]:
         to_collect=_to_collect(found.rows, again),
         rates=queries.rates(session, scope(), wanted),
         wanted=wanted,
-        last_day=local_day(wanted.until - timedelta(seconds=1)).isoformat(),
-        first_day=local_day(wanted.since).isoformat(),
-        problem=sentence_of(problem) if problem else None,
+        last_day=asked.get("to", local_day(wanted.until - timedelta(seconds=1)).isoformat()),
+        first_day=asked.get("from", local_day(wanted.since).isoformat()),
+        problem=problem,
         sites=_sites(session),
         reasons=_reasons(session),
         reason_names=reason_names(session),
@@ -86,7 +87,7 @@ def listing() -> str | tuple[str, int]:
         url_for_page=lambda number: url_for("nonconformities.listing", **asked, page=number),
         export_urls={form: url_for("nonconformities.export", **asked, format=form) for form in ("csv", "xlsx")},
     )
-    return (page, 400) if problem else page
+    return page, problem.status
 
 
 def _to_collect(rows: Any, again: Mapping[int, Any]) -> Mapping[int, list[str]]:
@@ -116,7 +117,7 @@ def export() -> Response:
                                                   "received", "accepted", "accepted_concession", "rejected",
                                                   "registered", "collection_failed", "missing", "lost"))  # fmt: skip
     heading = [
-        gettext("Found"), gettext("Specimen"), gettext("From"), gettext("Found at"), gettext("Consignment"),
+        gettext("Found when"), gettext("Specimen"), gettext("From"), gettext("Found at"), gettext("Consignment"),
         gettext("Code"), gettext("Reason"), gettext("Tests"), gettext("Note"), gettext("Found by"),
         gettext("Disposition"), gettext("Decided by"), gettext("Decided"), gettext("Decided at"),
         gettext("Collected again as"), gettext("State"), gettext("Photo (SHA-256)"),
@@ -179,8 +180,8 @@ def _wanted() -> Filter:
     given = request.args
     default = _default()
     first, last = _day("from"), _day("to")
-    until = _start(last + timedelta(days=1)) if last else default.until
-    since = _start(first) if first else min(default.since, until - timedelta(days=queries.DEFAULT_DAYS))
+    until = last + timedelta(days=1) if last else default.until
+    since = first or min(default.since, until - timedelta(days=queries.DEFAULT_DAYS))
     return Filter(
         since=since,
         until=until,
@@ -192,14 +193,9 @@ def _wanted() -> Filter:
     ).checked()
 
 
-def _day(name: str) -> date | None:
-    text = request.args.get(name, "")
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("field_malformed", field=name) from None
+def _day(name: str) -> datetime | None:
+    text = request.args.get(name, "").strip()
+    return day_start(text, name) if text else None
 
 
 def _start(day: date) -> datetime:

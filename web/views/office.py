@@ -14,8 +14,9 @@ from sqlalchemy import select
 from logistics import catalogue
 from logistics.db import db
 from logistics.errors import Invalid, LabrelayError
+from logistics.labels.sizes import SPECIMEN
 from logistics.models import Site, Specimen, User
-from logistics.services import legs, network
+from logistics.services import label_stocks, legs, network
 from web.errors import status_of
 from web.messages import sentence_of
 from web.rendering import locale
@@ -97,7 +98,9 @@ def test_words(specimen: Specimen) -> list[str]:
 
 def install_filters(state: Any) -> None:
     """Template filters of these pages: |tests, |container_name, |cap_colour, |type_name, |site_name."""
-    state.app.jinja_env.globals.update(couriers_here=couriers_here, site_here=lambda: current_user.site_code)
+    state.app.jinja_env.globals.update(
+        couriers_here=couriers_here, site_here=lambda: current_user.site_code, prints_on=prints_on
+    )
     state.app.jinja_env.filters.update(
         tests=test_words,
         container_name=container_name,
@@ -105,6 +108,11 @@ def install_filters(state: Any) -> None:
         type_name=type_name,
         site_name=site_name,
     )
+
+
+def prints_on(kind: str = SPECIMEN) -> label_stocks.Setting:
+    """What the present user's site prints this kind of label on."""
+    return label_stocks.setting(db.session(), current_user.site_code, kind)
 
 
 def couriers_here() -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from logistics.db import db
 from logistics.models import User
 from logistics.models.network import EXTERNAL
 from logistics.queries import send_outs as queries
+from logistics.queries import worklists
 from logistics.services import network
 from web.access import access
 from web.auth import scope
@@ -28,10 +29,12 @@ def listing() -> str:
     session = db.session()
     now = clock.now()
     site = network.site(session, office.own_site())
+    rows = queries.send_outs(session, scope(), now=now)
     return render_template(
         "send_outs/list.html",
         waiting=queries.waiting(session, site.code, now=now),
-        rows=queries.send_outs(session, scope(), now=now),
+        rows=rows,
+        people=worklists.people(session, [one.consignment.holder for one in rows]),
         ours=site.tier != EXTERNAL,
         now=now,
     )

@@ -44,6 +44,8 @@ class Courier:
                 self._report(here, here, 1.0)
                 yield clock.now() + LOOK_AGAIN
                 continue
+            if visited == 0:
+                yield from self._take_down(luck)
             if self.username == self.stage.incidents.late_courier and visited == 2:
                 yield clock.now() + self.stage.incidents.late_by
                 stop = self._next_stop() or stop
@@ -123,6 +125,7 @@ class Courier:
         where = self._where(stop["site"])
         api.act(act("arrive", clock.now(), {"stop": stop["id"]}, {}, **where))
         yield clock.now() + timedelta(minutes=luck.uniform(1, 3))
+        self._hand_down(stop["site"])
         if stop["kind"] in {"pickup", "both"}:
             yield from self._pick_up(stop["site"], luck)
         if stop["kind"] in {"delivery", "both", "end"}:
@@ -143,7 +146,30 @@ class Courier:
 
     def _waiting_at(self, site: str) -> list[dict[str, Any]]:
         loads: list[dict[str, Any]] = self._today()["consignments"]
-        return [load for load in loads if load["state"] == "sealed" and load["location"] == site]
+        return [load for load in loads if load["state"] == "sealed" and load["location"] == site and not _down(load)]
+
+    def _take_down(self, luck: random.Random) -> Turns:
+        """Before he leaves the laboratory: what goes down to his stops, signed for."""
+        document = self._today()
+        home = document["start_site"]
+        for load in document["consignments"]:
+            if _down(load) and load["state"] == "sealed" and load["location"] == home:
+                yield from self._sign_for(load, home, luck)
+
+    def _hand_down(self, site: str) -> None:
+        """Give the township what was brought for it; the nurse signs on this phone."""
+        for load in self._today()["consignments"]:
+            if not (_down(load) and load["holder"] == self.username and load["destination"] == site):
+                continue
+            payload = {"other": f"nurse-{site}", "pin": people.PIN, "count": len(load["tubes"])}
+            subject = {"consignment": load["number"]}
+            try:
+                self.stage.api(self.username).act(act("hand_over", clock.now(), subject, payload, **self._where(site)))
+            except Refused as error:
+                insist(f"{self.username} gives {load['number']}", error)
+            box = self.stage.boxes.get(load["box"])
+            if box is not None:
+                box.carrier = None
 
     def _sign_for(self, load: Mapping[str, Any], site: str, luck: random.Random) -> Turns:
         box = self.stage.boxes.get(load["box"])
@@ -180,3 +206,8 @@ class Courier:
             if not mine:
                 return
             yield clock.now() + timedelta(minutes=3)
+
+
+def _down(load: Mapping[str, Any]) -> bool:
+    """A load for a township, not from it."""
+    return load.get("kind") == "return"

@@ -9,6 +9,7 @@ from typing import Any
 
 from logistics import clock
 from web.demo import script
+from web.demo.actors.sender import DOWN
 from web.demo.client import Refused, act
 from web.demo.script import local
 from web.demo.stage import Stage, Turns, insist
@@ -16,6 +17,7 @@ from web.demo.stage import Stage, Turns, insist
 SURNAMES = "李王张刘陈杨黄赵吴周"
 PER_ROUND = 3
 SEAL_BEFORE = timedelta(minutes=12)
+UNPACK_EVERY, UNPACK_UNTIL = timedelta(minutes=15), time(17)  # what couriers brought down
 
 
 @dataclass
@@ -52,6 +54,9 @@ class Nurse:
         yield from self._tell_ready()
         if self.site == self.stage.incidents.urgent_site:
             yield from self._urgent(luck)
+        while self.site in DOWN and clock.now() < local(self.stage.day, UNPACK_UNTIL):
+            yield clock.now() + UNPACK_EVERY
+            self._unpack_deliveries()
 
     def _register(self, luck: random.Random) -> None:
         count = luck.randint(script.TUBES_LOW, script.TUBES_HIGH)
@@ -69,10 +74,19 @@ class Nurse:
             }
             acts.append(act("register", clock.now(), {"specimen": accession}, payload, how="imported"))
             wanted.append(accession)
+        if self.site == self.stage.incidents.send_out_site:
+            acts.append(self._special(day))
+            wanted.append(f"{day}{self.site[-5:]}700")
         answers = self.stage.api(self.username).acts(acts)
         done = {answer["result"].get("specimen") for answer in answers if answer["status"] == "done"}
         known = {one["accession"]: one for one in self._specimens()}
         self.tubes = [Tube(number, known[number]["temp_class"]) for number in wanted if number in done & known.keys()]
+
+    def _special(self, day: str) -> dict[str, Any]:
+        """A tube for a test that no laboratory of the network performs: the city sends it out."""
+        accession = f"{day}{self.site[-5:]}700"
+        payload = {"tests": ["VITD"], "patient_ref": "孙**", "order_number": accession, "source": "imported"}
+        return act("register", clock.now(), {"specimen": accession}, payload, how="imported")
 
     def _specimens(self) -> list[dict[str, Any]]:
         api = self.stage.api(self.username)
@@ -115,6 +129,20 @@ class Nurse:
                 yield insist(f"{self.username} ready", error)
             else:
                 return
+
+    def _unpack_deliveries(self) -> None:
+        """What the courier brought down: every item scanned, its condition said, the receipt closed."""
+        api = self.stage.api(self.username)
+        found = api.get("/api/v1/consignments", state="delivered", destination=self.site)["consignments"]
+        for load in found:
+            subject = {"consignment": load["number"]}
+            lines = api.get(f"/api/v1/consignments/{load['number']}")["items"]
+            acts = [
+                act("receive_item", clock.now(), {**subject, "item": line["item"]}, {"condition": "good"})
+                for line in lines
+                if line["outcome"] == "expected"
+            ]
+            api.acts([*acts, act("close_receipt", clock.now(), subject, {}, how="typed")])
 
     def _urgent(self, luck: random.Random) -> Turns:
         """Late in the morning a patient cannot wait: one more tube in the spare box, and a call."""

@@ -34,7 +34,7 @@ class Receiver:
         luck = script.chance(self.stage.day, self.username)
         yield local(self.stage.day, time(8, 0)) + timedelta(minutes=luck.uniform(0, 5))
         found_at = local(self.stage.day, self.stage.incidents.found_at)
-        while clock.now() < self.stage.ends - timedelta(minutes=10):
+        while clock.now() < self.stage.ends:
             boxes = self._arrived()
             for box in boxes:  # first everything is signed for, so that the courier can go on
                 yield from self._sign(box)
@@ -129,7 +129,7 @@ class Receiver:
             return False
         free: dict[str, str] = {}
         for box in api.get("/api/v1/boxes", home=self.site)["boxes"]:
-            if not box["consignment"]:
+            if not box["consignment"] and box["kind"] == "box" and box["location"] == self.site:
                 free.setdefault(box["temp_class"], box["code"])
         acts = [
             act("pack", clock.now(), {"specimen": tube["accession"], "box": free[tube["temp_class"]]}, site=self.site)

@@ -250,7 +250,7 @@ def upgrade():
         batch_op.add_column(sa.Column('stream', sa.String(), nullable=True))
         batch_op.add_column(sa.Column('seq', sa.Integer(), nullable=True))
         batch_op.create_foreign_key(batch_op.f('fk_nonconformity_origin_code'), 'site', ['origin_code'], ['code'])
-        batch_op.create_unique_constraint(batch_op.f('uq_nonconformity_stream'), ['stream', 'seq'])
+        batch_op.create_unique_constraint(batch_op.f('uq_nonconformity_stream_seq'), ['stream', 'seq'])
         batch_op.create_index('ix_nonconformity_found', ['found_at'], unique=False)
         batch_op.create_index('ix_nonconformity_origin_found', ['origin_code', 'found_at'], unique=False)
 

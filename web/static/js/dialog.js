@@ -1,4 +1,5 @@
-/** Dialogs and menus: [data-open=id] opens <dialog id>, [data-close] closes; confirmDialog() asks in words. */
+/** Dialogs and menus: [data-open=id] opens <dialog id>, [data-close] closes, dialog[data-shown] is open from the start;
+ *  confirmDialog() asks in words. */
 import { h, icon } from "./dom.js";
 import { _ } from "./i18n.js";
 
@@ -27,6 +28,12 @@ export function confirmDialog({ title, text = "", action = _("Confirm"), danger 
 }
 
 export function wireDialogs() {
+  const shown = document.querySelector("dialog[data-shown]");
+  if (shown) {
+    openDialog(shown);
+    const wrong = shown.querySelector('[aria-invalid="true"]');
+    if (wrong) wrong.focus();
+  }
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;
     if (!target) return;

@@ -45,11 +45,11 @@ export async function busy(button, work) {
 const DRAFT = "labrelay.draft:";
 const keepable = (control) => control.name && control.name !== "csrf_token" && !["password", "hidden", "file", "submit", "button"].includes(control.type);
 
-/** Before the page is loaded in another language: keep what was typed. */
-export function keepDrafts() {
+/** A click on a link that loads the page in another language: keep what was typed for where it leads. */
+export function keepDrafts(event) {
   const drafts = Array.from(document.forms).map((form) => Array.from(form.elements).filter(keepable).map((control) =>
     [control.name, control.type === "checkbox" || control.type === "radio" ? [control.value, control.checked] : control.value]));
-  sessionStorage.setItem(DRAFT + location.pathname, JSON.stringify(drafts));
+  sessionStorage.setItem(DRAFT + event.currentTarget.pathname, JSON.stringify(drafts));
 }
 
 export function restoreDrafts() {

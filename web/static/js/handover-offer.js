@@ -43,8 +43,11 @@ function kept() {
   }
 }
 
-/** Have some ids at hand before the signal is gone. Quiet when there is no contact. */
+const drawing = () => import("../vendor/lean-qr/lean-qr.js");
+
+/** Have some ids, and what draws them, at hand before the signal is gone. Quiet when there is no contact. */
 export async function stockUp() {
+  drawing().catch(() => undefined);
   if (kept().length >= KEEP) return;
   try {
     const { offers } = await api("/api/v1/handover-offers", { body: { count: DRAW } });
@@ -63,7 +66,7 @@ export function takeId() {
 
 /** The code on a canvas, black on white in every colour scheme. */
 export async function draw(canvas, text) {
-  const { generate } = await import("../vendor/lean-qr/lean-qr.js");
+  const { generate } = await drawing();
   generate(text).toCanvas(canvas, { on: [0, 0, 0], off: [255, 255, 255, 255], pad: 4 });
   canvas.dataset.text = text;
 }

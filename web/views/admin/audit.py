@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from flask import Response, render_template, request
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from logistics.clock import as_utc
 from logistics.db import db, transaction
 from logistics.errors import Invalid
 from logistics.exports import Cell
 from logistics.queries import audit_log as queries
 from logistics.queries.audit_log import AuditFilter
+from logistics.services.orders import day_start
 from web.access import access
 from web.audit_details import detail
 from web.audit_words import ACTIONS, action_word
 from web.auth import audit
 from web.exports import Table, respond, wanted_format
-from web.rendering import ZONE
 from web.saved_filters import with_query
 from web.views.admin.base import READERS, Page, Problem, blueprint
 
@@ -94,9 +93,4 @@ def _wanted() -> AuditFilter:
 def _day(name: str) -> datetime | None:
     """The beginning of a local day."""
     value = request.args.get(name, "").strip()
-    if not value:
-        return None
-    try:
-        return as_utc(datetime.combine(date.fromisoformat(value), time(), tzinfo=ZONE))
-    except (ValueError, OverflowError):
-        raise Invalid("date_unreadable", field=name, value=value[:20]) from None
+    return day_start(value, name) if value else None

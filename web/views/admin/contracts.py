@@ -106,9 +106,8 @@ def _again(reference: str, problem: Problem) -> str:
 def _page(found: Contract | None, problem: Problem) -> str:
     session = db.session()
     ours = select(Site).where(Site.tier.not_in((TOWNSHIP, "external")), Site.active).order_by(Site.code)
-    chosen = request.form.getlist("tests") if request.method == "POST" else []
-    if not chosen and found is not None:
-        chosen = sorted(contracts.tests_of(found))
+    sent = request.method == "POST"
+    chosen = request.form.getlist("tests") if sent or found is None else sorted(contracts.tests_of(found))
     return render_template(
         "admin/contract.html",
         contract=found,
@@ -118,6 +117,7 @@ def _page(found: Contract | None, problem: Problem) -> str:
         sites=[(one.code, one.name(locale())) for one in session.scalars(ours)],
         tests=_choosable(session, chosen),
         chosen=chosen,
+        active=flag("active") if sent else found is None or found.active,
     )
 
 

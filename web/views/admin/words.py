@@ -29,6 +29,7 @@ REASON_KINDS: dict[str, Any] = {
     "handover": _l("At handover"),
     "diversion": _l("Left elsewhere"),
     "collection": _l("At collection"),
+    "recall": _l("Recall"),
 }
 CHANNEL_KINDS: dict[str, Any] = {
     "mail": _l("Mail"),

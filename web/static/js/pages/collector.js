@@ -28,6 +28,9 @@ function showSelection() {
   const chosen = document.querySelectorAll('#worklist input[name="id"]:checked').length;
   const bar = document.getElementById("print-form");
   bar.hidden = chosen === 0;
+  const again = bar.querySelector("[data-again]"); // a label that was printed before is printed again for a reason
+  again.hidden = !document.querySelector('#worklist tr[data-printed] input[name="id"]:checked');
+  again.querySelector("select").disabled = again.hidden;
   bar.querySelector("[data-selected]").textContent = _("%(n)s chosen", { n: chosen });
 }
 

@@ -58,12 +58,12 @@ function onScan(text) {
   return { tone: "ok", icon: "check-circle", sound: "ok", code, sentence: _("It is there. Now say its condition.") };
 }
 
+/** A refusal is told by the strip of the page, which tells every refusal. */
 async function record(type, options, done) {
   const desk = document.querySelector("[data-load-desk]");
   const answer = await submit(type, { site: desk ? desk.dataset.site : null, ...options });
-  toast(went(answer) ? done : answer.sentence, went(answer) ? "ok" : "danger");
+  if (went(answer)) toast(done, "ok");
   await refresh(PARTS);
-  return answer;
 }
 
 async function onDesk(event) {
@@ -104,11 +104,15 @@ async function onButton(event) {
   const release = event.target.closest("[data-release-item]");
   if (cancel) {
     const reason = await why(_("Take everything out again?"), _("The load does not travel. What was inside stands here again."));
-    if (reason) { await submit("cancel_consignment", { subject: { consignment: cancel.dataset.cancelLoad }, payload: { reason } }).then((answer) => !went(answer) && toast(answer.sentence, "danger")); location.reload(); }
+    if (reason) await decide("cancel_consignment", { consignment: cancel.dataset.cancelLoad }, reason);
   } else if (release) {
     const reason = await why(_("Release this item?"), _("You state that it may be used in spite of the temperature."));
-    if (reason) { await submit("release_item", { subject: { item: release.dataset.releaseItem }, payload: { reason } }).then((answer) => !went(answer) && toast(answer.sentence, "danger")); location.reload(); }
+    if (reason) await decide("release_item", { item: release.dataset.releaseItem }, reason);
   }
+}
+
+async function decide(type, subject, reason) {
+  if (went(await submit(type, { subject, payload: { reason } }))) location.reload();
 }
 
 /** A dialog that asks for a reason; resolves with it, or with "" when it was closed. */
