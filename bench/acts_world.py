@@ -15,7 +15,7 @@ from bench.load import Request, http
 from logistics.db import transaction
 from logistics.domain.acts import Act, Status
 from logistics.models import Box, Site, Test, User
-from logistics.services import custody, network
+from logistics.services import network, together
 from web.auth import issue_token
 from web.demo import people
 
@@ -70,18 +70,18 @@ def lot(world: World, fresh: int, delivered: int) -> Lot:
     numbers = [f"77{world.tubes + place:08d}" for place in range(fresh + delivered)]
     world.tubes += len(numbers)
     new, sent = numbers[:fresh], numbers[fresh:]
-    _record(NURSE, [_act("register", {"specimen": one}, {"tests": [TEST], "patient_ref": "张**"}) for one in numbers])
+    record(NURSE, [act("register", {"specimen": one}, {"tests": [TEST], "patient_ref": "张**"}) for one in numbers])
     if not sent:
         return Lot(empty, new, "", [])
-    _record(NURSE, [_act("collect", {"specimen": one}) for one in sent])
-    packed = _record(NURSE, [_act("pack", {"specimen": one, "box": full}) for one in sent])
+    record(NURSE, [act("collect", {"specimen": one}) for one in sent])
+    packed = record(NURSE, [act("pack", {"specimen": one, "box": full}) for one in sent])
     number = str(packed[0]["consignment"])
     here = {"consignment": number}
     count = len(sent)
-    _record(NURSE, [_act("seal", here, {"seal": f"SL{number[-6:]}"})])
-    _record(COURIER, [_act("hand_over", here, {"other": NURSE, "pin": people.PIN, "count": count}, world.town)])
-    _record(COURIER, [_act("arrive", {}, {}, world.county)])
-    _record(RECEIVER, [_act("hand_over", here, {"other": COURIER, "pin": people.PIN, "count": count}, world.county)])
+    record(NURSE, [act("seal", here, {"seal": f"SL{number[-6:]}"})])
+    record(COURIER, [act("hand_over", here, {"other": NURSE, "pin": people.PIN, "count": count}, world.town)])
+    record(COURIER, [act("arrive", {}, {}, world.county)])
+    record(RECEIVER, [act("hand_over", here, {"other": COURIER, "pin": people.PIN, "count": count}, world.county)])
     return Lot(empty, new, number, sent)
 
 
@@ -101,31 +101,30 @@ def _box(world: World) -> str:
     return code
 
 
-def _act(
-    act_type: str, subject: dict[str, object], payload: dict[str, object] | None = None, site: str | None = None
+def act(
+    act_type: str,
+    subject: dict[str, object],
+    payload: dict[str, object] | None = None,
+    site: str | None = None,
+    *,
+    at: datetime | None = None,
 ) -> Act:
-    return Act(
-        str(uuid.uuid4()),
-        act_type,
-        datetime.now(UTC) - timedelta(minutes=1),
-        subject,
-        payload or {},
-        how="scanned",
-        site=site,
-    )
+    when = at or datetime.now(UTC) - timedelta(minutes=1)
+    return Act(str(uuid.uuid4()), act_type, when, subject, payload or {}, how="scanned", site=site)
 
 
-def _record(username: str, acts: Sequence[Act]) -> list[dict[str, object]]:
+def record(username: str, acts: Sequence[Act], *, now: datetime | None = None) -> list[dict[str, object]]:
+    """The results of acts that somebody sent (at ``now``); each must be done."""
     results: list[dict[str, object]] = []
     waiting = iter(acts)
     while some := list(islice(waiting, AT_ONCE)):
         with transaction() as session:
             user = session.scalars(select(User).where(User.username == username)).one()
             scope = network.scope_of_user(session, user)
-            answers = custody.record(session, some, actor=user, scope=scope, now=datetime.now(UTC))
+            answers = together.record(session, some, actor=user, scope=scope, now=now or datetime.now(UTC))
         for answer in answers:
             if answer.status is not Status.DONE:
-                raise RuntimeError(f"{answer.code} {answer.params}")
+                raise RuntimeError(f"{answer.code} {answer.field} {answer.params}")
             results.append(dict(answer.result))
     return results
 
@@ -149,8 +148,8 @@ def batches(world: World, one: Lot, size: int) -> list[Request]:
     found: list[Request] = []
     for fresh, here in zip(_parts(one.fresh, half), _parts(one.delivered, half), strict=True):
         found += [
-            post(world, NURSE, [act for tube in fresh for act in (collect(tube), pack(one, tube))]),
-            post(world, RECEIVER, [act for tube in here for act in (receive(one, tube), accept(tube))]),
+            post(world, NURSE, [one_act for tube in fresh for one_act in (collect(tube), pack(one, tube))]),
+            post(world, RECEIVER, [one_act for tube in here for one_act in (receive(one, tube), accept(tube))]),
         ]
     return found
 

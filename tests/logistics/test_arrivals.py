@@ -119,8 +119,10 @@ def test_what_waits_is_listed_by_what_expires_first(world: Session) -> None:
     ]  # fmt: skip
     assert found[0].left == -0.5 * HOUR
     assert found[1].age == HOUR
-    (town,) = waiting.by_site(found)
-    assert (town.site, town.total, town.counts["not_packed"], town.oldest) == (f.TOWN, 3, 2, HOUR)
+    (town,) = waiting.by_site(world, scope, now=f.START + HOUR)
+    assert (town.site, town.counts["not_fetched"], town.counts["not_packed"]) == (f.TOWN, 1, 2)
+    assert (town.oldest, town.pressing, town.next_use_by) == (HOUR, 1, f.START + 0.5 * HOUR)
+    assert [row.specimen.accession for row in waiting.rows(world, scope, now=f.START + HOUR, limit=1)] == ["T3"]
     other = network.scope_of_user(world, f.user(world, "receiver2"))
     assert waiting.rows(world, other, now=f.START + HOUR) == []
     assert waiting.rows(world, scope, now=f.START + HOUR, site=f.OTHER_TOWN) == []

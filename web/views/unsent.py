@@ -57,14 +57,16 @@ def listing() -> str:
     """Query: site, kind."""
     session = db.session()
     site, kind = _asked()
-    found = queries.rows(session, scope(), now=clock.now(), site=site)
+    now = clock.now()
+    sums = queries.by_site(session, scope(), now=now, site=site)
+    counts = {name: sum(one.counts[name] for one in sums) for name in queries.KINDS}
     sites = {one.code: one for one in session.scalars(select(Site))}
-    sums = queries.by_site(found)
     return render_template(
         "unsent/listing.html",
-        rows=[row for row in found if not kind or row.kind == kind],
-        counts={name: sum(row.kind == name for row in found) for name in queries.KINDS},
-        pressing=sum(row.tone == "danger" for row in found),
+        rows=queries.rows(session, scope(), now=now, site=site, kind=kind, limit=queries.SHOWN),
+        counts=counts,
+        total=counts[kind] if kind else sum(counts.values()),
+        pressing=sum(one.pressing for one in sums),
         sums=sums if current_user.role != "collector" else [],
         sites=sites,
         site=site,
@@ -72,8 +74,6 @@ def listing() -> str:
         words=WORDS,
         faces=FACES,
         all_url=url_for("unsent.listing", site=site or None),
-        full=len(found) >= queries.MAX_ROWS,
-        now=clock.now(),
     )
 
 
