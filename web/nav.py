@@ -37,7 +37,7 @@ ITEMS = (
     Item("manager.excursions", _l("Excursions"), "thermometer", ("manager", "auditor")),
     Item("loads.send", _l("Loads"), "swap", ("receiver", "manager")),
     Item("nonconformities.listing", _l("Nonconformities"), "warning", ("receiver", "manager", "collector", "auditor")),
-    Item("recalls.listing", _l("Recalls"), "undo", ("manager",)),
+    Item("recalls.listing", _l("Recalls"), "undo", ("manager", "receiver", "collector")),
     Item("review.listing", _l("For review"), "swap", ("manager", "auditor")),
     Item("handovers.listing", _l("Half signed"), "signature", ("dispatcher", "manager", "auditor")),
     Item("manager.dashboard", _l("Indicators"), "chart", ("manager", "auditor", "administrator")),

@@ -115,8 +115,9 @@ def test_the_township_signs_states_each_item_and_finishes(app: Flask, browser: B
         page.get_by_role("button", name="Sign for it").click()
         expect(page.get_by_text("You counted 3")).to_be_visible()
         page.get_by_label("Items counted").fill("2")
-        page.get_by_label("PIN of the courier").fill(f.PIN)
+        assert page.get_by_label("PIN of the courier").input_value() == f.PIN
         page.get_by_role("button", name="Sign for it").click()
+        expect(page.locator("#load-scan")).to_be_visible()  # the page came again, with its scanner
         finish = page.locator("[data-finish]")
         expect(finish).to_be_disabled()
         expect(finish).to_have_text(re.compile("2 items not checked yet"))

@@ -58,12 +58,12 @@ function onScan(text) {
   return { tone: "ok", icon: "check-circle", sound: "ok", code, sentence: _("It is there. Now say its condition.") };
 }
 
-/** A refusal is told by the strip of the page, which tells every refusal. */
+/** A refusal is told by the strip of the page, which tells every refusal; what was typed to sign with stays. */
 async function record(type, options, done) {
   const desk = document.querySelector("[data-load-desk]");
   const answer = await submit(type, { site: desk ? desk.dataset.site : null, ...options });
   if (went(answer)) toast(done, "ok");
-  await refresh(PARTS);
+  if (went(answer) || type !== "hand_over") await refresh(PARTS);
 }
 
 async function onDesk(event) {
