@@ -64,9 +64,10 @@ def build() -> World:
     return world
 
 
-def lot(world: World, fresh: int, delivered: int) -> Lot:
-    """New tubes, all the way to where the measured acts begin."""
-    empty, full = _box(world), _box(world)
+def lot(world: World, fresh: int, delivered: int, *, box: str = "", handed: bool = True) -> Lot:
+    """New tubes, all the way to where the measured acts begin: ``delivered`` ones in ``box``, signed for (``handed``)
+    or still in the courier's hands at the laboratory."""
+    empty, full = _box(world), box or _box(world)
     numbers = [f"77{world.tubes + place:08d}" for place in range(fresh + delivered)]
     world.tubes += len(numbers)
     new, sent = numbers[:fresh], numbers[fresh:]
@@ -81,7 +82,8 @@ def lot(world: World, fresh: int, delivered: int) -> Lot:
     record(NURSE, [act("seal", here, {"seal": f"SL{number[-6:]}"})])
     record(COURIER, [act("hand_over", here, {"other": NURSE, "pin": people.PIN, "count": count}, world.town)])
     record(COURIER, [act("arrive", {}, {}, world.county)])
-    record(RECEIVER, [act("hand_over", here, {"other": COURIER, "pin": people.PIN, "count": count}, world.county)])
+    if handed:
+        record(RECEIVER, [act("hand_over", here, {"other": COURIER, "pin": people.PIN, "count": count}, world.county)])
     return Lot(empty, new, number, sent)
 
 
