@@ -42,6 +42,7 @@ HANDOVER_HEADS = (
 LEGS = 3  # handover rows to sign by hand when fewer are recorded
 GREY = colors.Color(0.35, 0.35, 0.35)
 LINE = colors.Color(0.6, 0.6, 0.6)
+RED = colors.Color(0.75, 0.1, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Manifest:
     departed_at: datetime | None = None
     arrived_at: datetime | None = None
     remarks: str = ""
+    in_force: int = 0  # the newest version, where this one is older
 
 
 def manifest_pdf(
@@ -172,6 +174,12 @@ class _Page:
         if manifest.priority != "routine":
             number += f"   {priority_text(manifest.priority, self.t)}"
         canvas.drawString(left, top - 13 * mm, number)
+        if manifest.in_force > manifest.version:
+            words = self.t("No longer in force: replaced by version %(version)s") % {"version": manifest.in_force}
+            canvas.setFillColor(RED)
+            canvas.setFont(self.font, 11)
+            canvas.drawString(left, top - 0.5 * mm, words)
+            canvas.setFillGray(0)
         for row, facts in enumerate(self._facts()):
             for column, (name, value) in enumerate(facts):
                 self._fact(canvas, left + column * 76 * mm, top - (20 + row * 5.6) * mm, name, value)

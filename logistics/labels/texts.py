@@ -24,6 +24,7 @@ MANIFEST_TEXTS = (
     "Specimen transport manifest",
     "Consignment number",
     "Manifest version",
+    "No longer in force: replaced by version %(version)s",
     "From site",
     "To site",
     "Box number",

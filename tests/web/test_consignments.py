@@ -182,6 +182,7 @@ def test_a_return_load_has_a_record_too(manager: FlaskClient, session: Session) 
     assert "sealed SLBACK01, 1 load item." in said
     assert "Recall Manifest" not in said
     assert manager.post(f"/print/loads/{load}/list").data.startswith(b"%PDF")
+    assert manager.post(f"/print/consignments/{load}/manifest").status_code == 409
     answer = manager.get(f"/consignments/{load}?lang=en").get_data(as_text=True)
     assert f'action="/print/loads/{load}/list"' in answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,17 @@ def test_the_manifest_is_the_one_that_was_locked(nurse: FlaskClient, session: Se
     assert [row[:5] for row in log(session)] == [
         ("manifest", number, 1, 1, ""), *[("manifest", number, 1, 1, "second_copy")] * 3,
     ]  # fmt: skip
+
+
+def test_a_manifest_that_was_replaced_says_so(nurse: FlaskClient, session: Session, tmp_path: Path) -> None:
+    """Sealed again, the first version is printed with a word that the second has replaced it; the second is not."""
+    number = f.sealed(session, ("T1",))
+    later = f.START + timedelta(minutes=5)
+    f.done(session, "nurse", f.act("unseal", {"consignment": number}, {"reason": "seal torn"}, at=later))
+    f.done(session, "nurse", f.act("seal", {"consignment": number}, {"seal": "SLAGAIN2"}, at=later))
+    for version, told in (("1", True), ("2", False)):
+        answer = nurse.post(f"/print/consignments/{number}/manifest", data={"version": version})
+        assert ("No longer in force: replaced by version 2" in words(answer.data, tmp_path)) is told
 
 
 def test_the_labels_and_list_of_a_return_load(

@@ -101,6 +101,7 @@ PRINTED = (
     N_("URGENT"),
     N_("STAT"),
     N_("Specimen transport manifest"),
+    N_("No longer in force: replaced by version %(version)s"),
     N_("Consignment number"),
     N_("Manifest version"),
     N_("From site"),

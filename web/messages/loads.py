@@ -36,5 +36,6 @@ MESSAGES = {
     "site_not_external": _l("This site is not an external laboratory."),
     "not_a_send_out": _l("%(consignment)s does not go to an external laboratory."),
     "witness_not_ours": _l("The witness must be a second person who works at this laboratory."),
+    "manifest_of_load": _l("%(consignment)s carries a load, no specimens. Print its list on the page of the load."),
     "send_out_needs_paper": _l("State that this is recorded from the paper of the external laboratory."),
 }

@@ -19,6 +19,7 @@ from logistics.labels.sizes import BOX, CONSIGNMENT, SPECIMEN
 from logistics.models import Box, Consignment, ConsignmentLine, Handover, ManifestVersion, Reason, Site, Specimen
 from logistics.queries import receiving, worklists
 from logistics.services import prints
+from logistics.services.items import RETURN
 from web import printing
 from web.access import access
 from web.auth import scope
@@ -147,6 +148,8 @@ def manifest(number: str) -> Response:
     """The locked manifest with the signatures so far; an earlier version when ``version`` is given."""
     with transaction() as session:
         one = _consignment(session, scope(), number)
+        if one.kind == RETURN:
+            raise Conflict("manifest_of_load", field="consignment", consignment=number)
         locked = _locked(session, one)
         if locked is None:
             raise Conflict("manifest_not_locked", field="consignment", consignment=number)
@@ -209,6 +212,7 @@ def _manifest(session: Session, one: Consignment, locked: ManifestVersion) -> la
         priority=one.priority,
         departed_at=one.departed_at,
         arrived_at=one.arrived_at,
+        in_force=one.manifest_version,
     )
 
 

@@ -14,6 +14,7 @@ const LETTERS = { pickup: "P", transfer: "T", delivery: "D" };
 const MEANINGS = { P: "pickup", T: "transfer", D: "delivery" };
 const KEEP = 6;
 const DRAW = 10;
+const LARGEST_PX = 320;
 const STORE = `labrelay.offers.${meta("user")}`;
 
 /** {id, meaning, at: Date, loads: [{number, count}]} as the text of the code. */
@@ -68,6 +69,8 @@ export function takeId() {
 export async function draw(canvas, text) {
   const { generate } = await drawing();
   generate(text).toCanvas(canvas, { on: [0, 0, 0], off: [255, 255, 255, 255], pad: 4 });
+  // Every module the same number of pixels: readers take uneven ones for another code or for none.
+  canvas.style.width = `${canvas.width * Math.max(1, Math.floor(LARGEST_PX / canvas.width))}px`;
   canvas.dataset.text = text;
 }
 
