@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -332,3 +333,34 @@ def test_a_key_is_its_owners(app: Flask, session: Session) -> None:
     refused = machine_of(app).delete(f"/api/v1/tokens/{key}", headers=theirs)
     assert (refused.status_code, refused.get_json()["code"]) == (404, "token_unknown")
     assert len(machine_of(app).get("/api/v1/tokens", headers=theirs).get_json()["tokens"]) == 1
+
+
+@pytest.mark.both_databases
+def test_twenty_posts_of_one_act_at_the_same_time_are_one(
+    app: Flask, nurse: FlaskClient, session: Session, new_client: Callable[[], FlaskClient], login: Login
+) -> None:
+    """Over HTTP, each on its own connection: one event, one answer for all; another body is refused with a code."""
+    factories.collected(session, "2611220047")
+    session.commit()
+    packing = act(type="pack", subject={"specimen": "2611220047", "box": "BX-C"}, site=TOWN)
+    clients = [login(new_client(), "nurse") for _ in range(20)]
+    start = threading.Barrier(len(clients))
+    found: list[Any] = []
+
+    def post(client: FlaskClient) -> None:
+        start.wait()
+        found.append(client.post("/api/v1/acts", json={"acts": [packing]}).get_json()["answers"][0])
+
+    threads = [threading.Thread(target=post, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one["status"] for one in found) == ["done"] + ["duplicate"] * 19
+    assert len({json.dumps(one["result"], sort_keys=True) for one in found}) == 1
+    other = {**packing, "subject": {"specimen": "2611220047", "box": "BX-A"}}
+    (answer,) = acts(nurse, other)
+    assert (answer["status"], answer["code"]) == ("refused", "act_id_reused")
+    session.rollback()
+    events = select(func.count()).select_from(CustodyEvent).where(CustodyEvent.act_id == packing["id"])
+    assert session.scalar(events.where(CustodyEvent.type == "packed")) == 1
