@@ -112,6 +112,11 @@ def consignment_stream(number: str) -> str:
 def canonical_json(value: Any) -> str:
     """Sorted keys, no spaces, real characters. Raises Invalid for a float anywhere inside."""
     _refuse_floats(value)
+    return plain_json(value)
+
+
+def plain_json(value: Any) -> str:
+    """The same of what was checked when it was written."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 

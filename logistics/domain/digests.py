@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-from logistics.domain.custody import canonical_json
+from logistics.domain.custody import canonical_json, plain_json
 from logistics.errors import Invalid
 
 ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")  # China has known no summer time since 1991
@@ -130,3 +130,8 @@ def last_closed_day(now: datetime) -> str:
 def manifest_hash(lines: Sequence[object]) -> str:
     """SHA-256 (hex) of a manifest's lines: the sealing event holds it, so that the manifest is as safe as the log."""
     return hashlib.sha256(canonical_json(lines).encode()).hexdigest()
+
+
+def kept_manifest_hash(lines: Sequence[object]) -> str:
+    """The same of lines that were locked before: what they hold was checked then."""
+    return hashlib.sha256(plain_json(lines).encode()).hexdigest()

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session, aliased
 
 from logistics.domain import merkle
 from logistics.domain.diagnosis import Finding, Kind
-from logistics.domain.digests import Digest, manifest_hash
+from logistics.domain.digests import Digest, kept_manifest_hash
 from logistics.integrity import digests as making
+from logistics.integrity import scan
 from logistics.integrity.trust import DigestFacts
-from logistics.models import Act, CustodyDigestLeaf, CustodyEvent, ManifestVersion
+from logistics.models import CustodyDigestLeaf, CustodyEvent, ManifestVersion
 
 MOST_STRANGERS = 1000  # streams with unsigned events of one signed day that are looked at
 
@@ -57,16 +58,12 @@ def _acts(session: Session, digest: Digest) -> list[Finding]:
     """Each act's text still gives the hash beside it, and those hashes the signed root."""
     findings = []
     leaves = []
-    query = (
-        select(Act.id, Act.username, Act.body, Act.body_sha256)
-        .where(Act.recorded_at >= digest.since, Act.recorded_at < digest.until)
-        .execution_options(yield_per=5000)
-    )
-    for act_id, username, body, kept in session.execute(query):
-        if hashlib.sha256(f"{username}\n{body}".encode()).hexdigest() != kept:
+    sha256, leaf = hashlib.sha256, making.act_leaf
+    for act_id, username, body, kept in scan.acts(session, digest.since, digest.until):
+        if sha256(username.encode() + b"\n" + body).hexdigest() != kept:
             findings.append(Finding(f"act {act_id}", 0, Kind.ACT, "its text does not give its hash"))
-        leaves.append((act_id, kept))
-    root = merkle.root(making.act_leaf(act_id, kept) for act_id, kept in sorted(leaves))
+        leaves.append(leaf(act_id, kept))
+    root = merkle.root(leaves)
     if (len(leaves) != digest.acts or root.hex() != digest.acts_root) and not findings:
         detail = f"{len(leaves)} acts of that day are not the {digest.acts} that were signed"
         findings.append(Finding(f"digest {digest.day}", 0, Kind.ACT, detail))
@@ -126,7 +123,7 @@ def manifests(session: Session) -> tuple[int, list[Finding]]:
         seq, expected = wanted.pop((number, version), (0, None))
         if not seq:
             findings.append(Finding(name, 0, Kind.MANIFEST, "no sealing event names it"))
-        elif expected is not None and manifest_hash(lines) != expected:
+        elif expected is not None and kept_manifest_hash(lines) != expected:
             findings.append(Finding(name, seq, Kind.MANIFEST, "not the one that was sealed"))
     for (number, version), (seq, _) in wanted.items():
         findings.append(Finding(f"manifest {number} version {version}", seq, Kind.MANIFEST, "sealed, and gone"))
