@@ -23,7 +23,8 @@ from flask_babel import Babel, get_locale
 from flask_login import current_user
 
 LOCALES = {"zh_CN": "中文", "en": "English"}
-CODES = {Locale.parse(code): code for code in LOCALES}  # parsing one takes as long as ten lines of a page
+PARSED = {code: Locale.parse(code) for code in LOCALES}  # parsing one takes as long as ten lines of a page
+CODES = {found: code for code, found in PARSED.items()}
 DEFAULT_LOCALE = "zh_CN"
 TIMEZONE = "Asia/Shanghai"
 ROOT = Path(__file__).resolve().parent
@@ -76,7 +77,7 @@ def init_app(app: Flask) -> None:
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", str(TRANSLATIONS))
     if not mo_file(DEFAULT_LOCALE).exists():
         compile_catalogs()
-    Babel(app, locale_selector=choose_locale)
+    Babel(app, locale_selector=lambda: PARSED[choose_locale()])
 
     @app.before_request
     def _remember_language() -> None:
