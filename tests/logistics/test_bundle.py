@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
+from logistics.domain import custody
 from logistics.domain.diagnosis import Kind
 from logistics.errors import Invalid
 from logistics.integrity import bundle, bundle_read, digests, keys
@@ -88,13 +89,36 @@ def test_a_bundle_is_whole_and_says_what_it_holds(
 
 
 def test_a_tube_has_a_bundle_too(session: Session, signer: Signer, tmp_path: Path, number: str) -> None:
-    """Its own stream and those of its consignments; without the key it is whole and not signed."""
+    """Its own stream and those of its consignments; without the key it is not signed, and so not whole."""
     report = check(bundle.of_specimen(session, f.find(session, "T1"), signer=None, now=NIGHT), tmp_path)
-    assert (report.whole, report.streams, report.sealed, report.anchored) == (True, 2, False, False)
+    assert (report.whole, report.streams, report.sealed, report.anchored) == (False, 2, False, False)
     assert (
         number
         in unpack(bundle.of_specimen(session, f.find(session, "T1"), signer=None, now=NIGHT))[form.RECORD].decode()
     )
+
+
+def test_a_bundle_written_anew_without_signatures_is_not_whole(data: bytes, tmp_path: Path, signer: Signer) -> None:
+    """Every actor changed, all chains and sums made anew, digests, proofs and the signature left out: it is refused."""
+    files = unpack(data)
+    heads: dict[str, str] = {}
+    events = lines(files, form.EVENTS)
+    for one in events:
+        stream = str(one["stream"])
+        body = json.loads(str(one["text"])) | {"actor": "forger"}
+        before = heads.get(stream, custody.GENESIS)
+        text = custody.canonical_json(body)
+        heads[stream] = custody.chain_hash(before, text)
+        one.update(text=text, previous=before, hash=heads[stream])
+    put(files, form.EVENTS, events)
+    put(files, form.DIGESTS, [])
+    put(files, form.PROOFS, [])
+    put(files, form.ACTS, [one | {"proof": None} for one in lines(files, form.ACTS)])
+    kept = {name: body for name, body in files.items() if name not in {form.SUMS, form.SIGNATURE}}
+    report = check(bundle.pack(kept, None), tmp_path, signer.public_key)
+    # The page was not rendered anew, which a forger would do; nothing else gives the forgery away.
+    assert {one.subject for one in report.findings} - {form.PAGE} == {form.SIGNATURE}
+    assert not report.whole
 
 
 def lines(files: dict[str, bytes], name: str) -> list[dict[str, object]]:

@@ -92,6 +92,7 @@ def _verify_bundle(path: Path, anchor: str | None) -> tuple[dict[str, Any], list
     )
     whose = "" if report.anchored else " (nobody said whom to trust: compare it with the one the laboratory shows)"
     lines.append(f"Trusted key: {shown(report.anchor)}{whose}")
+    lines.append("Signed as a whole by that key." if report.sealed else "NOT signed as a whole: it proves nothing.")
     lines.append("The bundle is whole." if report.whole else f"{len(report.findings)} things do not hold.")
     return report.as_json(), lines
 
