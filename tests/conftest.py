@@ -244,8 +244,8 @@ class Client(FlaskClient):
             headers["X-CSRFToken"] = self._token()
             kwargs["headers"] = headers
         if has_app_context():  # the ``session`` fixture's: its ``g`` would carry user and language on
-            for name in ("_login_user", "scope", "token", "_flask_babel"):
-                g.pop(name, None)
+            for name in list(g):
+                g.pop(name)
         return super().open(*args, **kwargs)
 
     def _token(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, redirect, request, url_for
+from flask import Flask, current_app, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -48,17 +48,20 @@ def is_api() -> bool:
 
 
 def guard(app: Flask) -> None:
-    @app.before_request
-    def _check() -> Response | None:
-        if request.endpoint is None:
-            return None  # 404 and 405 are answered by the error handler
-        allowed = roles_of(app, request.endpoint)
-        if allowed == PUBLIC:
-            return None
-        if not current_user.is_authenticated:
-            if is_api() or request.method != "GET":
-                raise Forbidden("login_required")
-            return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
-        if current_user.role not in allowed:
-            raise Forbidden("role_not_allowed")
+    app.before_request(check)
+
+
+def check() -> Response | None:
+    """Whether whoever calls may call this view. Raises Forbidden, or sends a person to the login page."""
+    if request.endpoint is None:
+        return None  # 404 and 405 are answered by the error handler
+    allowed = roles_of(current_app, request.endpoint)
+    if allowed == PUBLIC:
         return None
+    if not current_user.is_authenticated:
+        if is_api() or request.method != "GET":
+            raise Forbidden("login_required")
+        return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
+    if current_user.role not in allowed:
+        raise Forbidden("role_not_allowed")
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from flask import Flask, g, redirect, request, session, url_for
+from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, current_user, login_user, logout_user
@@ -21,7 +21,8 @@ from logistics.domain.access import COURIER, Scope
 from logistics.errors import Forbidden, Invalid
 from logistics.models import ApiToken, AuditEntry, User
 from logistics.services import network, reference
-from web.access import PUBLIC, is_api, roles_of
+from web import remembered
+from web.access import PUBLIC, check, is_api, roles_of
 
 csrf = CSRFProtect()
 limiter = Limiter(key_func=get_remote_address)
@@ -62,23 +63,7 @@ def init_app(app: Flask) -> None:
         reference.seen(db.session(), found[1])
         return user
 
-    @manager.request_loader  # type: ignore[untyped-decorator]
-    def _from_token(_request: object) -> User | None:
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secret:
-            return None
-        query = select(User, reference.stamp(), ApiToken).join(ApiToken, ApiToken.user_id == User.id)
-        found = db.session.execute(query.where(ApiToken.secret_sha256 == digest(secret))).first()
-        if found is None:
-            return None
-        user, stamp, token = found
-        now = wall_now()
-        if token.revoked_at or (token.expires_at and token.expires_at < now) or not user.active:
-            return None
-        reference.seen(db.session(), stamp)
-        g.token = token
-        checked: User = user
-        return checked
+    manager.request_loader(_from_token)
 
     @app.before_request
     def _csrf() -> None:
@@ -93,16 +78,49 @@ def init_app(app: Flask) -> None:
         except CSRFError:
             raise Invalid("csrf_failed") from None
 
-    @app.before_request
-    def _own_password_first() -> Response | None:
-        """A password that somebody else has seen opens nothing but the page where it is changed."""
-        if request.endpoint is None or not current_user.is_authenticated or not current_user.must_change_password:
-            return None
-        if request.endpoint in OPEN_BEFORE_CHANGE or roles_of(app, request.endpoint) == PUBLIC:
-            return None
-        if is_api() or request.method not in SAFE_METHODS:
-            raise Forbidden("password_change_first")
-        return redirect(url_for("auth.account"))
+    app.before_request(_own_password_first)
+
+
+def _from_token(_request: object) -> User | None:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        return None
+    found = remembered.recall(digest(secret)) or _of_token(digest(secret))
+    if found is None or (found.expires_at and found.expires_at < wall_now()):
+        return None
+    g.token_name = found.token_name
+    return found.user
+
+
+def _of_token(secret_sha256: str) -> remembered.Known | None:
+    query = select(User, reference.stamp(), ApiToken.name, ApiToken.expires_at)
+    query = query.join(ApiToken, ApiToken.user_id == User.id).where(ApiToken.secret_sha256 == secret_sha256)
+    row = db.session.execute(query.where(ApiToken.revoked_at.is_(None), User.active)).first()
+    if row is None:
+        return None
+    user, stamp, name, expires_at = row
+    reference.seen(db.session(), stamp)
+    known = remembered.Known(user, network.scope_of_user(db.session(), user), stamp, name, expires_at)
+    remembered.keep(secret_sha256, known)
+    return known
+
+
+def _own_password_first() -> Response | None:
+    """A password that somebody else has seen opens nothing but the page where it is changed."""
+    if request.endpoint is None or not current_user.is_authenticated or not current_user.must_change_password:
+        return None
+    if request.endpoint in OPEN_BEFORE_CHANGE or roles_of(current_app, request.endpoint) == PUBLIC:
+        return None
+    if is_api() or request.method not in SAFE_METHODS:
+        raise Forbidden("password_change_first")
+    return redirect(url_for("auth.account"))
+
+
+def look_again() -> None:
+    """Who is calling and whether he may, from the tables, when he was only remembered. Raises Forbidden."""
+    if remembered.forget():
+        check()
+        _own_password_first()
 
 
 def digest(secret: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from logistics.services.shelf import Shelf
 OUT_OF_BOX = frozenset({"refused", "unpacked", "elsewhere"})  # outcomes of tubes that do not travel with it
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
 CONSIGNMENT_COLUMNS = tuple(f.name for f in fields(projection.ConsignmentProjection))
+BOX_COLUMNS = tuple(f.name for f in fields(projection.BoxProjection))
 ITEM_COLUMNS = tuple(f.name for f in fields(projection.ItemProjection))
 
 
@@ -206,23 +207,24 @@ def box_projection(box: Box) -> projection.BoxProjection:
 
 
 def write_specimen(specimen: Specimen, after: projection.SpecimenProjection) -> None:
-    _write(specimen, after)
+    _write(specimen, after, SPECIMEN_COLUMNS)
 
 
 def write_consignment(consignment: Consignment, after: projection.ConsignmentProjection) -> None:
-    _write(consignment, after)
+    _write(consignment, after, CONSIGNMENT_COLUMNS)
 
 
 def write_box(box: Box, after: projection.BoxProjection) -> None:
-    _write(box, after)
+    _write(box, after, BOX_COLUMNS)
 
 
 def write_item(item: Item, after: projection.ItemProjection) -> None:
-    _write(item, after)
+    _write(item, after, ITEM_COLUMNS)
 
 
-def _write(row: object, after: Any) -> None:
-    for name, value in asdict(after).items():
+def _write(row: object, after: object, columns: Sequence[str]) -> None:
+    for name in columns:
+        value = getattr(after, name)
         if getattr(row, name) != value:
             setattr(row, name, value)
 

@@ -1,4 +1,4 @@
-"""What every act asks for and what hardly ever changes: the tree of sites and the stability rules.
+"""What every act asks for and what hardly ever changes: the tree of sites, the stability rules, and who may act.
 
 A process keeps them as long as their stamp in the database stands. The stamp is a number drawn anew by whatever
 transaction changes one of these tables, so other processes see it with their next transaction. A transaction that
@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, ScalarSelect, event, select
-from sqlalchemy.orm import Mapper, Session, object_session
+from sqlalchemy import Row, ScalarSelect, event, inspect, select
+from sqlalchemy.orm import InstanceState, Mapper, Session, object_session
 
 from logistics.db import Base, set_number
 from logistics.domain import access
-from logistics.models import Counter, Site, StabilityRuleRow
+from logistics.models import ApiToken, Counter, Site, StabilityRuleRow, User
 
 STAMP = "reference"
 _SEEN = "labrelay.reference"  # in Session.info: (transaction, its stamp)
@@ -74,6 +74,13 @@ def seen(session: Session, value: int | None) -> None:
     session.info[_SEEN] = (session.get_transaction(), value)
 
 
+def stamp_now(session: Session) -> int | None:
+    """The stamp as it stands at this moment; None before the first change was recorded."""
+    value = session.scalar(select(Counter.value).where(Counter.name == STAMP))
+    seen(session, value)
+    return value
+
+
 def _key(session: Session) -> _Key | None:
     """What is kept is good for this key; None: nothing may be kept."""
     if session.info.get(_CHANGED):
@@ -103,11 +110,20 @@ def _keep(name: str, key: _Key | None, value: Any) -> Any:
 
 def _changed(_mapper: Mapper[Any], _connection: Any, target: Base) -> None:
     session = object_session(target)
-    if session is not None:
+    if session is not None and not _only_logged_in(target):
         session.info[_CHANGED] = True
 
 
-for _model in (Site, StabilityRuleRow):
+def _only_logged_in(target: Base) -> bool:
+    """A user who logged in may do what he could before."""
+    if not isinstance(target, User):
+        return False
+    state: InstanceState[User] = inspect(target)
+    changed = {one.key for one in state.attrs if one.history.has_changes()}
+    return changed == {User.last_login_at.key}
+
+
+for _model in (Site, StabilityRuleRow, User, ApiToken):
     for _what in ("after_insert", "after_update", "after_delete"):
         event.listen(_model, _what, _changed)
 

@@ -1,6 +1,7 @@
-"""Recording the acts of one post together: read once, worked in memory, written once.
+"""Recording acts together: read once, worked in memory, written once.
 
     answers = together.record(session, acts, actor=user, scope=scope, now=clock.now())
+    answers = together.record_posts(session, posts, now=clock.now())  # of several people at the same time
 
 The answers are those of ``custody.record``, in fewer statements. Three things make that safe:
 
@@ -11,15 +12,16 @@ The answers are those of ``custody.record``, in fewer statements. Three things m
   it, and ``Apart`` is raised.
 
 After ``Apart`` nothing of the transaction counts: the caller rolls it back and records the acts by ``custody.record``,
-one after the other, each in a savepoint. Acts of other types are recorded so in any case, in their place in the order.
+one after the other, each in a savepoint. Acts of other types are recorded so in any case, in their place in the order;
+posts of several people hold none of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
@@ -42,67 +44,95 @@ class Apart(Exception):
     """These acts cannot be recorded together: roll back, and record them one by one."""
 
 
+@dataclass(frozen=True)
+class Post:
+    """The acts that one person sent at once."""
+
+    acts: Sequence[Act]
+    actor: User
+    scope: Scope
+
+
+def may_share(acts: Iterable[Act]) -> bool:
+    """Whether a post of these acts may be recorded with those of other people."""
+    return all(act.type in TOGETHER for act in acts)
+
+
 def record(session: Session, acts: Iterable[Act], *, actor: User, scope: Scope, now: datetime) -> list[Answer]:
     """As ``custody.record``. Raises Apart; the transaction must hold nothing but these acts."""
-    given = list(acts)
-    if len({act.id for act in given}) < len(given):
+    return record_posts(session, [Post(list(acts), actor, scope)], now=now)[0]
+
+
+def record_posts(session: Session, posts: Sequence[Post], *, now: datetime) -> list[list[Answer]]:
+    """The posts one after the other, as if each had been recorded on its own: the answers of each, in its order.
+
+    Raises Apart; the transaction must hold nothing but these acts.
+    """
+    if len(posts) > 1 and not all(may_share(post.acts) for post in posts):
+        raise Apart
+    given = [(act, post) for post in posts for act in post.acts]
+    if len({act.id for act, _ in given}) < len(given):
         raise Apart
     signatures.begin(session)
-    post = _Post(session, actor, scope, now)
+    recording = _Recording(session, given, now)
     try:
-        post.work(given)
+        recording.work(posts)
     except IntegrityError as error:
         raise Apart from error
-    answers = post.answers
-    done = [(act, answers[act.id]) for act in given if answers[act.id].status is Status.DONE]
+    answers = recording.answers
+    done = [(act, answers[act.id]) for act, _ in given if answers[act.id].status is Status.DONE]
     if done:
         answers.update(custody.wake(session, done, now))
     if any(act.type not in TOGETHER for act, _ in done):
         next_number(session, custody.BOARD)  # acts without events; the others show in the log
-    return [answers[act.id] for act in given]
+    return [[answers[act.id] for act in post.acts] for post in posts]
 
 
-class _Post:
-    """What is common to the acts of one post, and their answers so far."""
+class _Recording:
+    """What is common to the acts that are recorded together, and their answers so far."""
 
-    def __init__(self, session: Session, actor: User, scope: Scope, now: datetime) -> None:
-        self.session, self.actor, self.scope, self.now = session, actor, scope, now
+    def __init__(self, session: Session, given: Sequence[tuple[Act, Post]], now: datetime) -> None:
+        self.session, self.now = session, now
+        self.post_of = {act.id: post for act, post in given}
+        self.rows = {act.id: custody.row_of(act, post.actor, now) for act, post in given}
         self.answers: dict[str, Answer] = {}
 
-    def work(self, given: Sequence[Act]) -> None:
-        rows = {act.id: custody.row_of(act, self.actor, self.now) for act in given}
+    def work(self, posts: Sequence[Post]) -> None:
+        given = [act for post in posts for act in sorted(post.acts, key=custody.happened)]
         if len(given) > 1:  # a single one that was recorded before is found when its row is written
-            self._repeat(given, rows)
-        new = sorted((act for act in given if act.id not in self.answers), key=custody.happened)
+            self._repeat(given)
+        new = [act for act in given if act.id not in self.answers]
         for together, run in groupby(new, key=lambda act: act.type in TOGETHER):
             if together:
-                self._run(list(run), rows)
+                self._run(list(run))
             else:
                 for act in run:
-                    self.answers[act.id] = custody.record_one(self.session, act, self.actor, self.scope, self.now)
+                    post = self.post_of[act.id]
+                    self.answers[act.id] = custody.record_one(self.session, act, post.actor, post.scope, self.now)
 
-    def _repeat(self, given: Sequence[Act], rows: dict[str, dict[str, Any]]) -> None:
+    def _repeat(self, given: Sequence[Act]) -> None:
         """Answer the acts that were recorded before: a phone sends its whole list again after a lost answer."""
         acts = {act.id: act for act in given}
         query = select(ActRow.id, ActRow.body_sha256, ActRow.answer).where(ActRow.id.in_(sorted(acts)))
         for act_id, sha256, answer in self.session.execute(query):
-            self.answers[act_id] = custody.repeat(acts[act_id], rows[act_id], sha256, answer)
+            self.answers[act_id] = custody.repeat(acts[act_id], self.rows[act_id], sha256, answer)
 
-    def _run(self, acts: Sequence[Act], rows: dict[str, dict[str, Any]]) -> None:
+    def _run(self, acts: Sequence[Act]) -> None:
         shelf = fetch(self.session, acts)
         late = []
         for act in acts:
             answer = self.answers[act.id] = self._one(act, shelf)
-            rows[act.id].update(status=answer.status.value, answer=answer.to_text())
+            self.rows[act.id].update(status=answer.status.value, answer=answer.to_text())
             if answer.unfit and answer.status is Status.REVIEW:
                 late.append(act)
         shelf.store(self.session)
-        self.session.connection().execute(insert(ActRow), [rows[act.id] for act in acts])
+        self.session.connection().execute(insert(ActRow), [self.rows[act.id] for act in acts])
         for act in late:
             waiting.keep(self.session, act)
 
     def _one(self, act: Act, shelf: Shelf) -> Answer:
-        desk = Desk(self.session, act, self.actor, self.scope, self.now, shelf=shelf)
+        post = self.post_of[act.id]
+        desk = Desk(self.session, act, post.actor, post.scope, self.now, shelf=shelf)
         try:
             return custody.perform(desk)
         except LabrelayError as error:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
+from flask.blueprints import BlueprintSetupState
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from logistics import clock
 from logistics.db import in_transaction
+from logistics.domain.access import Scope
 from logistics.domain.acts import HOWS, Act, Answer
 from logistics.errors import Invalid, LabrelayError
 from logistics.imports.text import mask_name
 from logistics.models import User
-from logistics.services import custody, together
+from logistics.services import custody, reference, together
+from web import auth, remembered
 from web.access import access
 from web.api.plain import refuse_nul
-from web.auth import scope
+from web.gathering import Gathering
 from web.messages import sentence
 
 blueprint = Blueprint("acts", __name__, url_prefix="/api/v1")
@@ -29,7 +34,26 @@ MAX_ACTS = 500
 MAX_ACT_BYTES = 64 * 1024
 MAX_SEQ = 2**31 - 1
 MAX_TEXT = 64
-Recorder = Callable[..., list[Answer]]
+GATHERING = "labrelay.acts_gathering"
+
+
+@blueprint.record
+def _gather(state: BlueprintSetupState) -> None:
+    state.app.extensions[GATHERING] = Gathering(record_gathered)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What one request asks to record."""
+
+    acts: Sequence[Act]
+    actor: User
+    scope: Scope
+    stamp: int | None = None  # under which the sender was remembered
+
+
+class Stale(Exception):
+    """Somebody was only remembered, and something about people changed since."""
 
 
 class Position(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,17 +105,46 @@ def post_acts() -> Response:
 def record(entries: list[Act | dict[str, Any]]) -> list[dict[str, Any]]:
     """Record what could be read, in order; what could not already is its own answer."""
     acts = [entry for entry in entries if isinstance(entry, Act)]
-
-    def work(session: Session, recorder: Recorder) -> list[Answer]:
-        actor = session.get_one(User, current_user.id)
-        return recorder(session, acts, actor=actor, scope=scope(), now=clock.now())
-
-    try:
-        found = in_transaction(lambda session: work(session, together.record))
-    except together.Apart:
-        found = in_transaction(lambda session: work(session, custody.record))
-    answers = iter(found)
+    answers = iter(_recorded(acts) if acts else ())
     return [rendered(next(answers)) if isinstance(entry, Act) else entry for entry in entries]
+
+
+def _recorded(acts: Sequence[Act]) -> list[Answer]:
+    found = None
+    if together.may_share(acts):
+        gathering: Gathering[Sent, list[Answer]] = current_app.extensions[GATHERING]
+        found = gathering.submit(sent(acts))
+    else:
+        with suppress(together.Apart, Stale):
+            found = record_gathered([sent(acts)])[0]
+    if found is None:
+        auth.look_again()
+        found = _one_by_one(sent(acts))
+    return found
+
+
+def sent(acts: Sequence[Act]) -> Sent:
+    return Sent(acts, remembered.copy_of(current_user), auth.scope(), remembered.stamp())
+
+
+def record_gathered(posts: Sequence[Sent]) -> list[list[Answer]]:
+    """What several people sent at the same time, in one transaction. Raises together.Apart and Stale."""
+
+    def work(session: Session) -> list[list[Answer]]:
+        stamps = {post.stamp for post in posts} - {None}
+        if stamps and stamps != {reference.stamp_now(session)}:
+            raise Stale
+        whole = [together.Post(post.acts, post.actor, post.scope) for post in posts]
+        return together.record_posts(session, whole, now=clock.now())
+
+    return in_transaction(work)
+
+
+def _one_by_one(post: Sent) -> list[Answer]:
+    def work(session: Session) -> list[Answer]:
+        return custody.record(session, post.acts, actor=post.actor, scope=post.scope, now=clock.now())
+
+    return in_transaction(work)
 
 
 def read(raw: msgspec.Raw) -> Act | dict[str, Any]:
@@ -101,9 +154,9 @@ def read(raw: msgspec.Raw) -> Act | dict[str, Any]:
         if len(bytes(raw)) > MAX_ACT_BYTES:
             act_id = _id_of(raw)
             raise Invalid("too_large", field="payload")
-        sent = msgspec.json.decode(raw, type=ActIn)
-        act_id = sent.id
-        return to_act(sent)
+        one = msgspec.json.decode(raw, type=ActIn)
+        act_id = one.id
+        return to_act(one)
     except msgspec.ValidationError as error:
         return refusal(act_id or _id_of(raw), Invalid("act_malformed", field="acts", detail=str(error)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
