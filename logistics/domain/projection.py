@@ -16,6 +16,8 @@ from logistics.domain.transitions import ConsignmentState, ItemState, State
 
 S, C, L = State, ConsignmentState, ItemState
 
+OUT_OF_BOX = frozenset({"refused", "unpacked", "elsewhere"})  # outcomes of tubes that do not travel with it
+
 
 @dataclass(frozen=True, slots=True)
 class SpecimenProjection:

@@ -13,12 +13,12 @@ from logistics.domain import custody, projection, transitions
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act
 from logistics.domain.custody import Event, EventType
+from logistics.domain.projection import OUT_OF_BOX
 from logistics.errors import Invalid, NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Item, ItemLine, Specimen, User
 from logistics.services import findings, waiting
 from logistics.services.shelf import Shelf
 
-OUT_OF_BOX = frozenset({"refused", "unpacked", "elsewhere"})  # outcomes of tubes that do not travel with it
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
 CONSIGNMENT_COLUMNS = tuple(f.name for f in fields(projection.ConsignmentProjection))
 BOX_COLUMNS = tuple(f.name for f in fields(projection.BoxProjection))
@@ -236,6 +236,8 @@ def write_line(session: Session, specimen_id: int, change: projection.LineChange
     line = shelf.lines.get(key) if shelf is not None and known else session.get(ConsignmentLine, key)
     was_inside = line is not None and line.outcome not in OUT_OF_BOX
     inside = change.outcome is not None and change.outcome not in OUT_OF_BOX
+    if shelf is not None:
+        shelf.count(change.consignment, line.outcome if line is not None else None, change.outcome)
     if change.outcome is None and line is not None:
         session.delete(line)
         session.flush()

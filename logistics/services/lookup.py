@@ -9,11 +9,12 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from logistics.domain import numbers
+from logistics.domain.projection import OUT_OF_BOX
 from logistics.domain.transitions import FINAL, State
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Alert, Box, Consignment, ConsignmentLine, Specimen
 from logistics.services import alerts
-from logistics.services.desk import OUT_OF_BOX, Desk
+from logistics.services.desk import Desk
 
 Row = TypeVar("Row")
 MAX_ID = 2**31 - 1
@@ -155,10 +156,9 @@ def text(value: object, *, field: str) -> str:
 
 def progress(desk: Desk, number: str) -> dict[str, int]:
     """How many tubes of the manifest are accounted for, of how many: {checked, total}."""
-    if desk.shelf is not None and number in desk.shelf.listed:
-        outcomes = [line.outcome for (of, _), line in desk.shelf.lines.items() if of == number]
-        inside = [outcome for outcome in outcomes if outcome not in OUT_OF_BOX]
-        return {"checked": sum(outcome != "expected" for outcome in inside), "total": len(inside)}
+    if desk.shelf is not None and number in desk.shelf.progress:
+        tally = desk.shelf.progress[number]
+        return {"checked": tally.checked, "total": tally.total}
     desk.session.flush()
     checked, total = desk.session.execute(
         select(func.sum(case((ConsignmentLine.outcome != "expected", 1), else_=0)), func.count()).where(

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer, Status
 from logistics.domain.numbers import normalise
+from logistics.domain.projection import OUT_OF_BOX
 from logistics.domain.transitions import RECALLABLE
 from logistics.errors import Invalid
 from logistics.models import Act as ActRow
 from logistics.models import Consignment, ConsignmentLine, Specimen, SpecimenTest, User
 from logistics.services import custody
-from logistics.services.desk import OUT_OF_BOX
 from logistics.services.orders import day_start
 
 MAX_TUBES = 500

@@ -7,21 +7,43 @@ order wait for each other instead of blocking each other for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
-from sqlalchemy import and_, insert, or_, select
+from sqlalchemy import Select, and_, bindparam, case, exists, func, insert, null, or_, select
 from sqlalchemy.orm import Session, lazyload, selectinload
 
 from logistics.domain import numbers
 from logistics.domain.acts import Act
+from logistics.domain.projection import OUT_OF_BOX
 from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
 
+Key = TypeVar("Key", int, str)
 MAX_ID = 2**31 - 1
 MAX_TEXT = 64
 NEEDS_TESTS = frozenset({"collect"})
 NEEDS_PROGRESS = frozenset({"receive"})
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Lines of tubes that travel with a consignment: how many the receiver has checked, of how many."""
+
+    checked: int = 0
+    total: int = 0
+
+    @classmethod
+    def of(cls, outcome: str | None) -> Tally:
+        inside = outcome is not None and outcome not in OUT_OF_BOX
+        return cls(int(inside and outcome != "expected"), int(inside))
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.checked + other.checked, self.total + other.total)
+
+    def __sub__(self, other: Tally) -> Tally:
+        return Tally(self.checked - other.checked, self.total - other.total)
 
 
 @dataclass
@@ -34,7 +56,8 @@ class Shelf:
     tubes: dict[int, Specimen | None] = field(default_factory=dict)
     lines: dict[tuple[str, int], ConsignmentLine] = field(default_factory=dict)
     compared: set[str] = field(default_factory=set)  # consignments whose lines of all tubes on the shelf are here
-    listed: set[str] = field(default_factory=set)  # consignments whose every line is here
+    new: set[str] = field(default_factory=set)  # consignments that were opened meanwhile: every line is here
+    progress: dict[str, Tally] = field(default_factory=dict)
     excursions: dict[str, Sequence[Alert]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
@@ -42,17 +65,21 @@ class Shelf:
         """Locked meanwhile, or opened by an act of this post: then no tube has a line in it yet."""
         self.consignments[consignment.number] = consignment
         if new:
-            self.compared.add(consignment.number)
-            self.listed.add(consignment.number)
+            self.new.add(consignment.number)
 
     def knows_line(self, number: str, specimen_id: int) -> bool:
-        return number in self.listed or (number in self.compared and specimen_id in self.tubes)
+        return number in self.new or (number in self.compared and specimen_id in self.tubes)
+
+    def count(self, number: str, before: str | None, after: str | None) -> None:
+        """A line of the consignment went from one outcome to another (None: there is no line)."""
+        if number in self.progress:
+            self.progress[number] += Tally.of(after) - Tally.of(before)
 
     def store(self, session: Session) -> None:
         """Write the changed rows, then the events, each kind in one go."""
         session.flush()
         if self.events:
-            session.connection().execute(insert(CustodyEvent), self.events)
+            session.connection().execute(_INSERT_EVENTS, self.events)
             self.events = []
 
 
@@ -63,18 +90,13 @@ def fetch(session: Session, acts: Sequence[Act]) -> Shelf:
     _boxes(session, shelf, _texts(subjects, "box"))
     carried = {box.consignment_number for box in shelf.boxes.values() if box and box.consignment_number}
     _consignments(session, shelf, _texts(subjects, "consignment") | carried)
-    named = {str(act.subject["consignment"]).strip() for act in acts if act.type in NEEDS_PROGRESS and _named(act)}
-    if len(acts) > 1 and named:
-        _lines(session, shelf, named & shelf.consignments.keys())
+    if named := _texts((act.subject for act in acts if act.type in NEEDS_PROGRESS), "consignment"):
+        _progress(session, shelf, named)
     keys = {numbers.normalise(text) for text in _texts(subjects, "specimen")}
     ids = {one for subject in subjects if (one := _id(subject.get("specimen_id")))}
     if keys or ids:
         _tubes(session, shelf, keys, ids, tests=any(act.type in NEEDS_TESTS for act in acts))
     return shelf
-
-
-def _named(act: Act) -> bool:
-    return isinstance(act.subject.get("consignment"), str)
 
 
 def _texts(subjects: Iterable[Mapping[str, Any]], key: str) -> set[str]:
@@ -91,49 +113,38 @@ def _boxes(session: Session, shelf: Shelf, codes: set[str]) -> None:
     if not codes:
         return
     wanted = codes | {numbers.normalise(code) for code in codes}
-    query = select(Box).where(Box.code.in_(sorted(wanted))).order_by(Box.code)
     shelf.boxes.update(dict.fromkeys(wanted))
-    shelf.boxes.update({box.code: box for box in _locked(session, query, Box).scalars()})
+    shelf.boxes.update({box.code: box for box in session.execute(_BOXES, {"keys": padded(wanted)}).scalars()})
 
 
 def _consignments(session: Session, shelf: Shelf, wanted: set[str]) -> None:
     if not wanted:
         return
-    query = select(Consignment).where(Consignment.number.in_(sorted(wanted))).order_by(Consignment.number)
     shelf.consignments.update(dict.fromkeys(wanted))
-    shelf.consignments.update({one.number: one for one in _locked(session, query, Consignment).scalars()})
+    found = session.execute(_CONSIGNMENTS, {"keys": padded(wanted)}).scalars()
+    shelf.consignments.update({one.number: one for one in found})
 
 
-def _lines(session: Session, shelf: Shelf, wanted: set[str]) -> None:
-    query = select(ConsignmentLine).where(ConsignmentLine.consignment_number.in_(sorted(wanted)))
-    for line in session.scalars(query.execution_options(populate_existing=True)):
-        shelf.lines[line.consignment_number, line.specimen_id] = line
-    shelf.listed |= wanted
+def _progress(session: Session, shelf: Shelf, wanted: set[str]) -> None:
+    """How far the receipts are. Asked after their consignments are locked, so that it stands until the end."""
+    for number, checked, total, warm in session.connection().execute(_PROGRESS, {"keys": padded(wanted)}):
+        shelf.progress[number] = Tally(checked, total)
+        if not warm:
+            shelf.excursions[number] = ()
 
 
 def _tubes(session: Session, shelf: Shelf, keys: set[str], ids: set[int], *, tests: bool) -> None:
     """The tubes, and their lines on the consignments that are on the shelf."""
-    ways = []
-    if keys:
-        ways.append(Specimen.accession_key.in_(sorted(keys)))
-    if ids:
-        ways.append(Specimen.id.in_(sorted(ids)))
-    loading = selectinload(Specimen.tests) if tests else lazyload(Specimen.tests)
-    query = select(Specimen).where(or_(*ways)).order_by(Specimen.id).options(loading)
     shelf.tubes_by_key.update({key: [] for key in keys})
     shelf.tubes.update(dict.fromkeys(ids))
-    known = [number for number, one in shelf.consignments.items() if one is not None and number not in shelf.listed]
-    if known:
-        on_it = and_(ConsignmentLine.specimen_id == Specimen.id, ConsignmentLine.consignment_number.in_(sorted(known)))
-        rows = _locked(session, query.add_columns(ConsignmentLine).outerjoin(ConsignmentLine, on_it), Specimen)
-        for specimen, line in rows:
-            _put(shelf, specimen)
-            if line is not None:
-                shelf.lines[line.consignment_number, specimen.id] = line
-        shelf.compared |= set(known)
-    else:
-        for specimen in _locked(session, query, Specimen).scalars():
-            _put(shelf, specimen)
+    known = {number for number, one in shelf.consignments.items() if one is not None}
+    asked = {"keys": padded(keys), "ids": padded(ids), "consignments": padded(known)}
+    query = _tube_query(by_key=bool(keys), by_id=bool(ids), lines=bool(known), tests=tests)
+    for specimen, line in session.execute(query, {name: value for name, value in asked.items() if value}):
+        _put(shelf, specimen)
+        if line is not None:
+            shelf.lines[line.consignment_number, specimen.id] = line
+    shelf.compared |= known
 
 
 def _put(shelf: Shelf, specimen: Specimen) -> None:
@@ -143,5 +154,58 @@ def _put(shelf: Shelf, specimen: Specimen) -> None:
             shelf.tubes_by_key[specimen.accession_key].append(specimen)
 
 
-def _locked(session: Session, query: Any, of: Any) -> Any:
-    return session.execute(query.with_for_update(of=of).execution_options(populate_existing=True))
+# Written out once: to build a statement takes longer than to have it executed.
+
+
+def _locking(query: Select[Any], of: Any) -> Select[Any]:
+    return query.with_for_update(of=of).execution_options(populate_existing=True)
+
+
+def _among(column: Any, name: str = "keys") -> Any:
+    return column.in_(bindparam(name, expanding=True))
+
+
+def padded(keys: Collection[Key]) -> list[Key]:
+    """The keys in order, the last one repeated until there are 1, 4, 16 or so: a few statements for the database to
+    know instead of one for every count."""
+    ordered = sorted(keys)
+    size = 1
+    while size < len(ordered):
+        size *= 4
+    return ordered + ordered[-1:] * (size - len(ordered)) if ordered else []
+
+
+@cache
+def _tube_query(*, by_key: bool, by_id: bool, lines: bool, tests: bool) -> Select[Any]:
+    """Rows of (tube, its line or None)."""
+    ways = []
+    if by_key:
+        ways.append(_among(Specimen.accession_key))
+    if by_id:
+        ways.append(_among(Specimen.id, "ids"))
+    query: Any = select(Specimen, ConsignmentLine) if lines else select(Specimen, null())
+    if lines:
+        mine = ConsignmentLine.specimen_id == Specimen.id
+        query = query.outerjoin(ConsignmentLine, and_(mine, _among(ConsignmentLine.consignment_number, "consignments")))
+    loading = selectinload(Specimen.tests) if tests else lazyload(Specimen.tests)
+    return _locking(query.where(or_(*ways)).order_by(Specimen.id).options(loading), Specimen)
+
+
+_INSERT_EVENTS = insert(CustodyEvent.__table__)  # type: ignore[arg-type]
+_BOXES = _locking(select(Box).where(_among(Box.code)).order_by(Box.code), Box)
+_CONSIGNMENTS = _locking(
+    select(Consignment).where(_among(Consignment.number)).order_by(Consignment.number), Consignment
+)
+_WARM = exists().where(
+    Alert.consignment_number == ConsignmentLine.consignment_number, Alert.kind == "excursion", Alert.state != "closed"
+)
+_PROGRESS = (
+    select(
+        ConsignmentLine.consignment_number,
+        func.sum(case((ConsignmentLine.outcome != "expected", 1), else_=0)),
+        func.count(),
+        _WARM,
+    )
+    .where(_among(ConsignmentLine.consignment_number), ConsignmentLine.outcome.not_in(sorted(OUT_OF_BOX)))
+    .group_by(ConsignmentLine.consignment_number)
+)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -35,9 +35,12 @@ from logistics.models import Act as ActRow
 from logistics.models import User
 from logistics.services import custody, signatures, waiting
 from logistics.services.desk import Desk
-from logistics.services.shelf import Shelf, fetch
+from logistics.services.shelf import Shelf, fetch, padded
 
 TOGETHER = frozenset({"collect", "pack", "receive", "accept", "reject", "hold", "note"})
+
+_INSERT = insert(ActRow.__table__)  # type: ignore[arg-type]
+_KNOWN = select(ActRow.id, ActRow.body_sha256, ActRow.answer).where(ActRow.id.in_(bindparam("ids", expanding=True)))
 
 
 class Apart(Exception):
@@ -113,8 +116,7 @@ class _Recording:
     def _repeat(self, given: Sequence[Act]) -> None:
         """Answer the acts that were recorded before: a phone sends its whole list again after a lost answer."""
         acts = {act.id: act for act in given}
-        query = select(ActRow.id, ActRow.body_sha256, ActRow.answer).where(ActRow.id.in_(sorted(acts)))
-        for act_id, sha256, answer in self.session.execute(query):
+        for act_id, sha256, answer in self.session.connection().execute(_KNOWN, {"ids": padded(acts.keys())}):
             self.answers[act_id] = custody.repeat(acts[act_id], self.rows[act_id], sha256, answer)
 
     def _run(self, acts: Sequence[Act]) -> None:
@@ -126,7 +128,7 @@ class _Recording:
             if answer.unfit and answer.status is Status.REVIEW:
                 late.append(act)
         shelf.store(self.session)
-        self.session.connection().execute(insert(ActRow), [self.rows[act.id] for act in acts])
+        self.session.connection().execute(_INSERT, [self.rows[act.id] for act in acts])
         for act in late:
             waiting.keep(self.session, act)
 

@@ -27,6 +27,7 @@ from logistics.models import Consignment, CustodyEvent, User, WaitingAct
 from logistics.services import network
 
 KINDS = ("specimen", "specimen_id", "box", "consignment", "item")
+_ANY = select(WaitingAct.act_id).limit(1)
 CLOCKS_DIFFER = timedelta(minutes=2)  # of two devices that both take the time from the network
 
 
@@ -55,7 +56,7 @@ def forget(session: Session, act_id: str) -> None:
 
 def touched(session: Session, done: Iterable[tuple[Act, Answer]]) -> set[str]:
     """What acts that were done touched; empty when nothing waits at all."""
-    if session.scalar(select(WaitingAct.act_id).limit(1)) is None:
+    if session.connection().execute(_ANY).first() is None:
         return set()
     keys: set[str] = set()
     for act, answer in done:

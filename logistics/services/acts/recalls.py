@@ -5,11 +5,12 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from logistics.domain.custody import EventType as E
+from logistics.domain.projection import OUT_OF_BOX
 from logistics.domain.transitions import RECALLABLE, State
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Consignment, ConsignmentLine, Site, Specimen
 from logistics.services import lookup, reasons, recall
-from logistics.services.desk import OUT_OF_BOX, Desk
+from logistics.services.desk import Desk
 from logistics.services.recall import Why
 
 UNDER_LOCK = frozenset({"sealed", "in_transit", "waiting", "arrived"})

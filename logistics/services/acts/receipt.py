@@ -9,11 +9,12 @@ from sqlalchemy import func, select
 
 from logistics.domain import access, numbers
 from logistics.domain.custody import EventType as E
+from logistics.domain.projection import OUT_OF_BOX
 from logistics.domain.transitions import State
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Alert, Consignment, ConsignmentLine, Nonconformity, Specimen
 from logistics.services import alerts, attachments, items, lookup, reasons
-from logistics.services.desk import OUT_OF_BOX, Desk
+from logistics.services.desk import Desk
 
 CONDITIONS = ("good", "damaged", "leaked")
 CHECKED = frozenset({"scanned", "ticked", "unexpected", "found", "late"})

@@ -10,11 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain.custody import EventType as E
+from logistics.domain.projection import OUT_OF_BOX
 from logistics.errors import Conflict, Invalid
 from logistics.models import Consignment, ConsignmentLine, Specimen
 from logistics.services import alerts, lookup, reasons
 from logistics.services.acts import decisions, receipt
-from logistics.services.desk import OUT_OF_BOX, Desk
+from logistics.services.desk import Desk
 
 MOST_TUBES = 1000
 STALE = frozenset({"expired", "outside"})
