@@ -212,6 +212,11 @@ def project_consignment(before: ConsignmentProjection, event: Event, state: str)
     return replace(after, **changes) if changes else after
 
 
+def seal_put_on(event: Event) -> str | None:
+    """The number of the seal that a box got by this event of its consignment. An empty box going home has none."""
+    return event.payload["seal"] or None if event.type in {E.SEALED, E.RESEALED} else None
+
+
 @dataclass(frozen=True, slots=True)
 class LineChange:
     """What an event of a tube does to its line on a manifest; ``outcome`` None removes the line."""

@@ -116,3 +116,14 @@ class ManifestVersion(Base):
     seal_number: Mapped[str]
     lines: Mapped[list[Any]]  # [{"accession", "specimen", "type", "container", "tests", "priority"}]
     reason: Mapped[str] = mapped_column(default="")
+
+
+class SealUse(Base):
+    """A seal number that was put on a box. It is used once, ever, whatever became of the seal. A projection."""
+
+    __tablename__ = "seal_use"
+
+    number: Mapped[str] = mapped_column(primary_key=True)  # as ``numbers.normalise`` reads it
+    consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), index=True)
+    used_at: Mapped[datetime]
+    used_by: Mapped[str]

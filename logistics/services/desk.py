@@ -15,7 +15,7 @@ from logistics.domain.acts import Act
 from logistics.domain.custody import Event, EventType
 from logistics.errors import Invalid, NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Item, ItemLine, Specimen, User
-from logistics.services import findings, waiting
+from logistics.services import findings, seal_uses, waiting
 from logistics.services.shelf import Shelf
 
 OUT_OF_BOX = frozenset({"refused", "unpacked", "elsewhere"})  # outcomes of tubes that do not travel with it
@@ -111,6 +111,7 @@ class Desk:
         write_consignment(consignment, projection.project_consignment(before, event, state))
         box = self.session.get_one(Box, consignment.box_code)
         write_box(box, projection.project_box(box_projection(box), event, consignment.number, state))
+        seal_uses.follow(self.session, consignment.number, event)
         findings.follow_consignment(self.session, consignment, event)
         return event
 

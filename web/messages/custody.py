@@ -50,7 +50,7 @@ MESSAGES = {
     "box_elsewhere": _l("Box %(box)s is not at this site according to the record."),
     "box_without_tubes": _l("Box %(box)s is empty and cannot be sealed."),
     "other_destination": _l("%(specimen)s goes to another laboratory than box %(box)s. Take another box."),
-    "seal_used": _l("Seal %(seal)s was already used on %(consignment)s. Read the number again."),
+    "seal_used": _l("Seal %(seal)s was already used on %(consignment)s. Read the number again, or take a new seal."),
     "consignment_unknown": _l("No consignment %(consignment)s is known at your sites."),
     "consignment_state": _l("Consignment %(subject)s cannot do this now."),
     "nothing_ready": _l("No sealed box is waiting here. Seal one first."),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
-
 from logistics.db import next_number
 from logistics.domain import numbers
 from logistics.domain.custody import EventType as E
@@ -154,13 +152,6 @@ def seal(desk: Desk) -> None:
     seal_number = lookup.text(desk.payload("seal"), field="seal")
     if consignment.state == "open" and consignment.tube_count + consignment.item_count == 0:
         raise Conflict("box_without_tubes", field="consignment", box=consignment.box_code)
-    used = desk.session.scalars(
-        select(Consignment.number).where(
-            Consignment.seal_number == seal_number, Consignment.number != consignment.number
-        )
-    ).first()
-    if used is not None:
-        raise Conflict("seal_used", field="seal", seal=seal_number, consignment=used)
     label_ledger.take_if_known(
         desk.session, seal_number, by=desk.actor.username, now=desk.act.occurred_at, field="seal"
     )

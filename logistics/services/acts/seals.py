@@ -41,7 +41,7 @@ def reseal(desk: Desk) -> None:
     seal = lookup.text(desk.payload("seal"), field="seal")
     reason = known_reason(desk.session, desk.payload("reason"))
     before = _manifest(desk, consignment)
-    require_unused(desk, consignment, seal)
+    label_ledger.take_if_known(desk.session, seal, by=desk.actor.username, now=desk.act.occurred_at, field="seal")
     version = consignment.manifest_version + 1
     facts = {
         "seal": seal,
@@ -101,15 +101,6 @@ def tell(desk: Desk, consignment: Consignment, reason: str, *, hl7: str, seen: s
         occurred_at=desk.act.occurred_at,
         now=desk.now,
     )  # fmt: skip
-
-
-def require_unused(desk: Desk, consignment: Consignment, seal: str) -> None:
-    """Raises Conflict('seal_used') for a number that another consignment bears or bore."""
-    query = select(ManifestVersion.consignment_number).where(ManifestVersion.seal_number == seal)
-    used = desk.session.scalars(query).first()
-    if used is not None:
-        raise Conflict("seal_used", field="seal", seal=seal, consignment=used)
-    label_ledger.take_if_known(desk.session, seal, by=desk.actor.username, now=desk.act.occurred_at, field="seal")
 
 
 def _at_hand(desk: Desk) -> Consignment:
