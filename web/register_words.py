@@ -13,6 +13,8 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from logistics.domain import seals
+from logistics.domain.access import Scope
 from logistics.labels import register
 from logistics.labels.register import RegisterLine, Signed, Words
 from logistics.labels.texts import temp_class_text
@@ -49,19 +51,21 @@ def bilingual() -> Words:
         return register.words_of(gettext)
 
 
-def lines(session: Session, trips: Iterable[Trip], *, now: datetime) -> Iterator[RegisterLine]:
+def lines(session: Session, trips: Iterable[Trip], *, seen: Scope, now: datetime) -> Iterator[RegisterLine]:
     """The register's lines, in pieces as the facts come: names, words and box temperatures come by the piece."""
     names = _Names(session)
     piece: list[Trip] = []
     for trip in trips:
         piece.append(trip)
         if len(piece) == registers.CHUNK:
-            yield from _piece(session, piece, names, now)
+            yield from _piece(session, piece, names, seen, now)
             piece = []
-    yield from _piece(session, piece, names, now)
+    yield from _piece(session, piece, names, seen, now)
 
 
-def _piece(session: Session, trips: Sequence[Trip], names: _Names, now: datetime) -> Iterator[RegisterLine]:
+def _piece(
+    session: Session, trips: Sequence[Trip], names: _Names, seen: Scope, now: datetime
+) -> Iterator[RegisterLine]:
     spans = {
         trip.consignment.number: (
             trip.consignment.box_code, trip.consignment.departed_at, trip.consignment.arrived_at or now
@@ -71,7 +75,7 @@ def _piece(session: Session, trips: Sequence[Trip], names: _Names, now: datetime
     }  # fmt: skip
     extremes = telemetry.extremes(session, spans)
     for trip in trips:
-        yield _line(session, trip, extremes.get(trip.consignment.number), names)
+        yield _line(session, trip, extremes.get(trip.consignment.number), names, seen)
 
 
 class _Names:
@@ -88,7 +92,9 @@ class _Names:
         return self.reasons.get(code, code)
 
 
-def _line(session: Session, trip: Trip, extremes: tuple[float, float] | None, names: _Names) -> RegisterLine:
+def _line(
+    session: Session, trip: Trip, extremes: tuple[float, float] | None, names: _Names, seen: Scope
+) -> RegisterLine:
     one = trip.consignment
     assert one.departed_at is not None  # noqa: S101  # the register holds what has left
     first = next((each for each in trip.handovers if each.meaning == "pickup"), None)
@@ -102,7 +108,7 @@ def _line(session: Session, trip: Trip, extremes: tuple[float, float] | None, na
         arrived_at=one.arrived_at,
         box=one.box_code,
         temp_class=temp_class_text(one.temp_class, gettext),
-        seal=one.seal_number or "",
+        seal=seals.shown(one.seal_number, seen, one),
         specimens=tuple(_kinds(trip)),
         tube_count=sum(tubes for _, _, tubes in trip.specimens),
         item_count=one.item_count,

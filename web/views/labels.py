@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from logistics import clock, labels
 from logistics.db import transaction
+from logistics.domain import seals
 from logistics.domain.access import Scope
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.labels.sizes import BOX, CONSIGNMENT, SPECIMEN
@@ -204,7 +205,7 @@ def _manifest(session: Session, one: Consignment, locked: ManifestVersion) -> la
         destination=office.site_name(one.destination_code),
         box=one.box_code,
         temp_class=one.temp_class,
-        seal=locked.seal_number,
+        seal=seals.shown(locked.seal_number, scope(), one),
         sealed_at=locked.locked_at,
         sealed_by=sealed_by.name(locale()) if sealed_by else locked.locked_by,
         lines=tuple(_line(entry, found, outcomes) for entry in locked.lines),

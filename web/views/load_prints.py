@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from logistics import clock, labels
 from logistics.db import transaction
+from logistics.domain import seals
 from logistics.errors import Conflict, Invalid
 from logistics.labels.sizes import SPECIMEN
 from logistics.models import Consignment, Handover, Item, ManifestVersion
@@ -129,7 +130,7 @@ def _manifest(session: Session, load: queries.Load, locked: ManifestVersion) -> 
         destination=office.site_name(one.destination_code),
         box=one.box_code,
         temp_class=one.temp_class,
-        seal=locked.seal_number,
+        seal=seals.shown(locked.seal_number, scope(), one),
         sealed_at=locked.locked_at,
         sealed_by=sealer.name(locale()) if sealer else locked.locked_by,
         lines=lines,

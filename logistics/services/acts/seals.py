@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from logistics.domain import numbers
+from logistics.domain import seals
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Consignment, ManifestVersion
@@ -68,7 +68,7 @@ def reseal(desk: Desk) -> None:
 def compare(desk: Desk, consignment: Consignment, seen: str | None, site: str) -> None:
     """The number that the taker reads off the box, against the record. Another one is put on record; custody passes
     all the same, because the box is in his hands."""
-    if seen is None or numbers.normalise(seen) == numbers.normalise(consignment.seal_number or ""):
+    if seen is None or seals.same(seen, consignment.seal_number):
         return
     reason = known_reason(desk.session, OTHER_NUMBER)
     tell(desk, consignment, reason.code, hl7=reason.hl7, seen=seen[:64], note="", site=site)
@@ -95,7 +95,7 @@ def tell(desk: Desk, consignment: Consignment, reason: str, *, hl7: str, seen: s
         incident_key=f"seal_broken:{consignment.number}",
         params={
             "consignment": consignment.number, "box": consignment.box_code, "reason": reason, "site": site,
-            "seal_seen": seen,
+            "seal_seen": "" if seals.same(seen, consignment.seal_number) else seen,
         },
         specimen_ids=[tube.id for tube in lookup.tubes(desk.session, consignment.number)],
         occurred_at=desk.act.occurred_at,
