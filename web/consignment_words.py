@@ -33,6 +33,8 @@ WHERE: Mapping[str, Any] = {
 OUTCOMES: Mapping[str, Any] = {
     "scanned": _l("%(n)s scanned"),
     "ticked": _l("%(n)s ticked by hand"),
+    "typed": _l("%(n)s typed in"),
+    "imported": _l("%(n)s recorded from paper"),
     "missing": _l("%(n)s missing"),
     "found": _l("%(n)s found"),
     "late": _l("%(n)s turned up late"),

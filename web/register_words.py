@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from logistics.domain import seals
 from logistics.domain.access import Scope
+from logistics.domain.acts import HOWS
 from logistics.labels import register
 from logistics.labels.register import RegisterLine, Signed, Words
 from logistics.labels.texts import temp_class_text
@@ -23,6 +24,7 @@ from logistics.queries import registers
 from logistics.queries.registers import Happening, Trip
 from telemetry import queries as telemetry
 from web import alert_texts
+from web.consignment_words import OUTCOMES
 from web.rendering import locale, localtime
 from web.views import office
 
@@ -153,7 +155,8 @@ def _taker(one: Handover | None, names: _Names) -> Signed:
 
 
 def _events(session: Session, trip: Trip, names: _Names) -> Iterator[str]:
-    """What happened on the way, in the order of time: transfers, broken seals, alerts, what was found at the desk."""
+    """What happened on the way, in the order of time: transfers, broken seals, alerts; then what was found at the desk,
+    and which tubes no scanner read there."""
     told: list[tuple[datetime, str]] = []
     for one in trip.handovers:
         if one.meaning not in {"pickup", "delivery"}:
@@ -164,6 +167,9 @@ def _events(session: Session, trip: Trip, names: _Names) -> Iterator[str]:
         told.append((alert.occurred_at, alert_texts.title(session, alert, locale())))
     for at, text in sorted(told, key=lambda one: one[0]):
         yield f"{localtime(at)} {text}"
+    for how in HOWS:
+        if how != "scanned" and trip.outcomes.get(how):
+            yield str(OUTCOMES[how]) % {"n": trip.outcomes[how]}
     for reason, found in groupby(sorted(trip.findings, key=lambda one: one.reason_code), lambda one: one.reason_code):
         yield f"{names.reason(reason)} ×{len(list(found))}"
 

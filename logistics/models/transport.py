@@ -93,7 +93,8 @@ class ConsignmentLine(Base):
     consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), primary_key=True)
     specimen_id: Mapped[int] = mapped_column(ForeignKey("specimen.id"), primary_key=True, index=True)
     position: Mapped[int]
-    # expected | recalled | unpacked | refused | elsewhere | scanned | ticked | missing | found | late | unexpected
+    # expected | recalled | unpacked | refused | elsewhere | scanned | typed | ticked | imported | missing | found |
+    # late | unexpected
     outcome: Mapped[str] = mapped_column(default="expected")
     condition: Mapped[str | None]
     checked_by: Mapped[str | None]

@@ -100,8 +100,9 @@ class Desk:
             waiting.require_not_overtaken(self.session, self.act, custody.consignment_stream(consignment.number))
         before = consignment_projection(consignment)
         state = transitions.next_consignment_state(
-            before.state, event_type, self.actor.role, subject=consignment.number, kind=consignment.kind
-        )
+            before.state, event_type, self.actor.role, subject=consignment.number, kind=consignment.kind,
+            item_count=consignment.item_count,
+        )  # fmt: skip
         self.wrote = True
         if self.shelf is not None and event_type is EventType.OPENED:
             self.shelf.hold(consignment, new=True)

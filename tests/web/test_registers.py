@@ -71,9 +71,9 @@ def morning(session: Session) -> tuple[str, str]:
     deliver = {"other": "courier", "pin": f.PIN, "count": 3, "box_temp_c": "-0.4"}
     done(session, "receiver", act("hand_over", {"consignment": first}, deliver, site=f.COUNTY, at=START + HOUR))
     at = START + HOUR + timedelta(minutes=5)
-    for accession, condition in zip(WARM, ("damaged", "good"), strict=False):
+    for accession, condition, how in ((WARM[0], "damaged", "scanned"), (WARM[1], "good", "typed")):
         subject = {"specimen": accession, "consignment": first}
-        done(session, "receiver", act("receive", subject, {"condition": condition}, at=at))
+        done(session, "receiver", act("receive", subject, {"condition": condition}, at=at, how=how))
     done(session, "receiver", act("reject", {"specimen": WARM[1]}, {"reason": "HAEMOLYSED"}, at=at))
     done(session, "receiver", act("declare_missing", {"specimen": WARM[2], "consignment": first}, at=at))
     f.collected(session, "2611220070")
@@ -176,6 +176,7 @@ def test_the_line_tells_all_that_the_paper_form_asks(manager: FlaskClient, morni
     assert line["Specimen types and counts"].endswith("×3")
     assert "Temperature excursion" in line["Events on the way"]
     assert "Haemolysed ×1" in line["Events on the way"]
+    assert "1 typed in" in line["Events on the way"]
     assert "Haemolysed: rejected ×1 (Receiver)" in line["Actions taken"]
     assert "Manager: gel packs were changed" in line["Actions taken"]
     for head in ("Arrival: time", "Box temperature at arrival °C", "Lowest on the way °C", "Received by"):

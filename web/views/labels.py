@@ -15,6 +15,7 @@ from logistics import clock, labels
 from logistics.db import transaction
 from logistics.domain import seals
 from logistics.domain.access import Scope
+from logistics.domain.acts import HOWS
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.labels.sizes import BOX, CONSIGNMENT, SPECIMEN
 from logistics.models import Box, Consignment, ConsignmentLine, Handover, ManifestVersion, Reason, Site, Specimen
@@ -30,7 +31,7 @@ from web.views.receiver import command_list
 
 blueprint = Blueprint("labels", __name__, url_prefix="/print")
 MAX_LABELS = 300
-MARKS = {"scanned": "√", "ticked": "√", "found": "√", "missing": "×"}
+MARKS = {**dict.fromkeys((*HOWS, "found"), "√"), "missing": "×"}
 
 
 def _log(session: Session, kind: str, subjects: Sequence[str], **more: Any) -> None:
