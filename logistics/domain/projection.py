@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from logistics.domain import numbers
 from logistics.domain.acts import HOWS
 from logistics.domain.custody import Event
 from logistics.domain.custody import EventType as E
@@ -214,8 +215,12 @@ def project_consignment(before: ConsignmentProjection, event: Event, state: str)
 
 
 def seal_put_on(event: Event) -> str | None:
-    """The number of the seal that a box got by this event of its consignment. An empty box going home has none."""
-    return event.payload["seal"] or None if event.type in {E.SEALED, E.RESEALED} else None
+    """The number of the seal that a box got by this event of its consignment; None: none, or it kept its own."""
+    if event.type not in {E.SEALED, E.RESEALED}:
+        return None
+    seal: str = event.payload["seal"]
+    kept = numbers.normalise(seal) == numbers.normalise(event.payload.get("old_seal") or "")
+    return None if kept else seal or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,12 @@ def follow(session: Session, consignment: str, event: Event) -> None:
         refuse_used(session, seal)
 
 
-def refuse_used(session: Session, seal: str) -> None:
+def refuse_used(session: Session, seal: str, *, field: str = "seal") -> None:
     """Raises Conflict('seal_used')."""
     query = select(SealUse.consignment_number).where(SealUse.number == numbers.normalise(seal))
     used = session.scalars(query).first()
     if used is not None:
-        raise Conflict("seal_used", field="seal", seal=seal, consignment=used)
+        raise Conflict("seal_used", field=field, seal=seal, consignment=used)
 
 
 def replayed(uses: dict[str, Use], consignment: str, event: Event) -> None:

@@ -65,7 +65,7 @@ def morning(session: Session) -> tuple[str, str]:
     first = packed(session, "BX-C", *WARM, "2611220055")
     seal(session, first, "@SUM(1)")
     left = [{"specimen": "2611220055", "reason": "LEAKED"}]
-    fetched(session, first, 3, box_temp_c="4.6", refused=left)
+    fetched(session, first, 3, box_temp_c="4.6", refused=left, seal_now="=SUM(1)")
     warm_box.readings(session, [5.0, 5.1, *[12.0] * 9, 5.2, 5.0])
     done(session, "courier", act("arrive", {}, site=f.COUNTY, at=START + HOUR))
     deliver = {"other": "courier", "pin": f.PIN, "count": 3, "box_temp_c": "-0.4"}
@@ -161,7 +161,7 @@ def test_the_line_tells_all_that_the_paper_form_asks(manager: FlaskClient, morni
     line, under_way = sheet(manager.get(f"/registers.xlsx?{DAY}").data)
     expected = {
         "Day of departure": "2026-03-09 00:00:00", "Consignment number": morning[0], "Box number": "BX-C",
-        "Temperature class": "Refrigerated 2–8 °C", "Seal number": "'@SUM(1)", "Departure: place": "Site TOWN",
+        "Temperature class": "Refrigerated 2–8 °C", "Seal number": "'=SUM(1)", "Departure: place": "Site TOWN",
         "Departure: time": "2026-03-09 09:00:00", "Arrival: place": "Site COUNTY",
         "Arrival: time": "2026-03-09 10:00:00", "Tube count": 3, "Damaged tubes": 1, "Leaked tubes": 1,
         "Missing tubes": 1, "Unexpected tubes": 1, "Left behind": 1, "Box temperature at departure °C": 4.6,

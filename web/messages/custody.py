@@ -69,6 +69,9 @@ MESSAGES = {
     "signer_elsewhere": _l("Who signs here must work at this site."),
     "seal_tail_wrong": _l("The last four characters do not match the seal. Look at the seal again."),
     "handover_count_differs": _l("You counted %(counted)s, the manifest has %(expected)s. Look again."),
+    "seal_now_needed": _l(
+        "Tubes stay behind, so box %(box)s was open: state the number of the seal that is on it now."
+    ),
     "refuse_only_at_pickup": _l("A tube can be refused only when the box is fetched."),
     "handover_first": _l("%(consignment)s has not been handed over to this laboratory yet. Both must sign first."),
     "receipt_closed": _l("The receipt of %(consignment)s is closed."),
