@@ -33,6 +33,8 @@ WHERE: Mapping[str, Any] = {
 OUTCOMES: Mapping[str, Any] = {
     "scanned": _l("%(n)s scanned"),
     "ticked": _l("%(n)s ticked by hand"),
+    "typed": _l("%(n)s typed in"),
+    "imported": _l("%(n)s recorded from paper"),
     "missing": _l("%(n)s missing"),
     "found": _l("%(n)s found"),
     "late": _l("%(n)s turned up late"),
@@ -58,7 +60,7 @@ def sentence(found: Record, latest: Latest | None, *, now: datetime) -> Sentence
     one = found.consignment
     parts = [_where(found, now)]
     if one.seal_number and one.state not in {C.CLOSED, C.CANCELLED}:
-        parts.append(gettext("sealed %(seal)s", seal=one.seal_number))
+        parts.append(gettext("sealed %(seal)s", seal=found.seal(one.seal_number)))
     if one.state != C.CLOSED:
         parts.append(counted(one, one.tube_count or one.item_count))
     if one.state in {C.DELIVERED, C.CLOSED}:
@@ -171,7 +173,7 @@ def details(found: Record, event: Event) -> list[str]:
     if facts.get("version"):
         lines.append(gettext("Manifest version %(n)s", n=facts["version"]))
     if facts.get("seal"):
-        lines.append(gettext("Seal %(seal)s", seal=facts["seal"]))
+        lines.append(gettext("Seal %(seal)s", seal=found.seal(str(facts["seal"]))))
     if facts.get("count") is not None:
         lines.append(counted(found.consignment, int(facts["count"])))
     if facts.get("box_temp_c"):

@@ -13,6 +13,9 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from logistics.domain import seals
+from logistics.domain.access import Scope
+from logistics.domain.acts import HOWS
 from logistics.labels import register
 from logistics.labels.register import RegisterLine, Signed, Words
 from logistics.labels.texts import temp_class_text
@@ -21,6 +24,7 @@ from logistics.queries import registers
 from logistics.queries.registers import Happening, Trip
 from telemetry import queries as telemetry
 from web import alert_texts
+from web.consignment_words import OUTCOMES
 from web.rendering import locale, localtime
 from web.views import office
 
@@ -49,19 +53,21 @@ def bilingual() -> Words:
         return register.words_of(gettext)
 
 
-def lines(session: Session, trips: Iterable[Trip], *, now: datetime) -> Iterator[RegisterLine]:
+def lines(session: Session, trips: Iterable[Trip], *, seen: Scope, now: datetime) -> Iterator[RegisterLine]:
     """The register's lines, in pieces as the facts come: names, words and box temperatures come by the piece."""
     names = _Names(session)
     piece: list[Trip] = []
     for trip in trips:
         piece.append(trip)
         if len(piece) == registers.CHUNK:
-            yield from _piece(session, piece, names, now)
+            yield from _piece(session, piece, names, seen, now)
             piece = []
-    yield from _piece(session, piece, names, now)
+    yield from _piece(session, piece, names, seen, now)
 
 
-def _piece(session: Session, trips: Sequence[Trip], names: _Names, now: datetime) -> Iterator[RegisterLine]:
+def _piece(
+    session: Session, trips: Sequence[Trip], names: _Names, seen: Scope, now: datetime
+) -> Iterator[RegisterLine]:
     spans = {
         trip.consignment.number: (
             trip.consignment.box_code, trip.consignment.departed_at, trip.consignment.arrived_at or now
@@ -71,7 +77,7 @@ def _piece(session: Session, trips: Sequence[Trip], names: _Names, now: datetime
     }  # fmt: skip
     extremes = telemetry.extremes(session, spans)
     for trip in trips:
-        yield _line(session, trip, extremes.get(trip.consignment.number), names)
+        yield _line(session, trip, extremes.get(trip.consignment.number), names, seen)
 
 
 class _Names:
@@ -88,7 +94,9 @@ class _Names:
         return self.reasons.get(code, code)
 
 
-def _line(session: Session, trip: Trip, extremes: tuple[float, float] | None, names: _Names) -> RegisterLine:
+def _line(
+    session: Session, trip: Trip, extremes: tuple[float, float] | None, names: _Names, seen: Scope
+) -> RegisterLine:
     one = trip.consignment
     assert one.departed_at is not None  # noqa: S101  # the register holds what has left
     first = next((each for each in trip.handovers if each.meaning == "pickup"), None)
@@ -102,7 +110,7 @@ def _line(session: Session, trip: Trip, extremes: tuple[float, float] | None, na
         arrived_at=one.arrived_at,
         box=one.box_code,
         temp_class=temp_class_text(one.temp_class, gettext),
-        seal=one.seal_number or "",
+        seal=seals.shown(one.seal_number, seen, one),
         specimens=tuple(_kinds(trip)),
         tube_count=sum(tubes for _, _, tubes in trip.specimens),
         item_count=one.item_count,
@@ -147,7 +155,8 @@ def _taker(one: Handover | None, names: _Names) -> Signed:
 
 
 def _events(session: Session, trip: Trip, names: _Names) -> Iterator[str]:
-    """What happened on the way, in the order of time: transfers, broken seals, alerts, what was found at the desk."""
+    """What happened on the way, in the order of time: transfers, broken seals, alerts; then what was found at the desk,
+    and which tubes no scanner read there."""
     told: list[tuple[datetime, str]] = []
     for one in trip.handovers:
         if one.meaning not in {"pickup", "delivery"}:
@@ -158,6 +167,9 @@ def _events(session: Session, trip: Trip, names: _Names) -> Iterator[str]:
         told.append((alert.occurred_at, alert_texts.title(session, alert, locale())))
     for at, text in sorted(told, key=lambda one: one[0]):
         yield f"{localtime(at)} {text}"
+    for how in HOWS:
+        if how != "scanned" and trip.outcomes.get(how):
+            yield str(OUTCOMES[how]) % {"n": trip.outcomes[how]}
     for reason, found in groupby(sorted(trip.findings, key=lambda one: one.reason_code), lambda one: one.reason_code):
         yield f"{names.reason(reason)} ×{len(list(found))}"
 

@@ -11,6 +11,7 @@ from flask import Flask, current_app, request
 from flask_login import current_user
 
 from logistics import clock
+from logistics.domain import seals
 from web import i18n, nav
 from web.messages import sentence
 
@@ -61,8 +62,9 @@ def _own_path() -> str:
 def init_app(app: Flask) -> None:
     settings = app.extensions["labrelay.settings"]
     app.jinja_env.filters.update(
-        localtime=localtime, localdate=localdate, localdatetime=localdatetime, name=name, sentence=sentence
-    )
+        localtime=localtime, localdate=localdate, localdatetime=localdatetime, name=name, sentence=sentence,
+        masked=seals.masked,
+    )  # fmt: skip
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from logistics.domain import numbers
+from logistics.domain.acts import HOWS
 from logistics.domain.custody import Event
 from logistics.domain.custody import EventType as E
 from logistics.domain.transitions import ConsignmentState, ItemState, State
@@ -214,6 +216,15 @@ def project_consignment(before: ConsignmentProjection, event: Event, state: str)
     return replace(after, **changes) if changes else after
 
 
+def seal_put_on(event: Event) -> str | None:
+    """The number of the seal that a box got by this event of its consignment; None: none, or it kept its own."""
+    if event.type not in {E.SEALED, E.RESEALED}:
+        return None
+    seal: str = event.payload["seal"]
+    kept = numbers.normalise(seal) == numbers.normalise(event.payload.get("old_seal") or "")
+    return None if kept else seal or None
+
+
 @dataclass(frozen=True, slots=True)
 class LineChange:
     """What an event of a tube does to its line on a manifest; ``outcome`` None removes the line."""
@@ -249,6 +260,11 @@ def project_lines(before: SpecimenProjection, event: Event) -> tuple[LineChange,
     return (*changes, change) if change is not None else tuple(changes)
 
 
+def read_how(event: Event) -> str:
+    """The outcome of a line whose tube is there: how its number came into the record, each kept apart from a scan."""
+    return event.how if event.how in HOWS else "ticked"
+
+
 def _turned_up(consignment: str, outcome: str, event: Event) -> LineChange:
     """The line of a tube that turned up somewhere else than in its own box: where, and in which one."""
     found_in = event.payload.get("consignment") if event.type is E.RECEIVED_UNEXPECTED else None
@@ -275,8 +291,7 @@ def project_line(  # noqa: PLR0911
                 else LineChange(consignment, None)
             )
         case E.RECEIVED:
-            how = "ticked" if event.how == "ticked" else "scanned"
-            return LineChange(consignment, how, payload.get("condition"), *checked)
+            return LineChange(consignment, read_how(event), payload.get("condition"), *checked)
         case E.RECEIVED_UNEXPECTED:
             return LineChange(consignment, "unexpected", payload.get("condition"), *checked)
         case E.DECLARED_MISSING:
@@ -287,7 +302,7 @@ def project_line(  # noqa: PLR0911
         case E.RECALLED if before.consignment_number is not None:
             return LineChange(before.consignment_number, "recalled", None, *checked)
         case E.REJECTED if before.state == S.DELIVERED:
-            return LineChange(consignment, "scanned", payload.get("condition"), *checked)
+            return LineChange(consignment, read_how(event), payload.get("condition"), *checked)
         case _:
             return None
 
@@ -362,8 +377,7 @@ def project_item_line(before: ItemProjection, event: Event) -> LineChange | None
         case E.UNPACKED:
             return LineChange(number, None)
         case E.RECEIVED:
-            how = "ticked" if event.how == "ticked" else "scanned"
-            return LineChange(number, how, event.payload.get("condition"), *checked)
+            return LineChange(number, read_how(event), event.payload.get("condition"), *checked)
         case E.DECLARED_MISSING:
             return LineChange(number, "missing", None, *checked)
         case _:

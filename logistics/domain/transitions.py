@@ -114,6 +114,10 @@ def is_return(view: View) -> bool:
     return getattr(view, "kind", "") == "return"
 
 
+def is_empty_return(view: View) -> bool:
+    return is_return(view) and getattr(view, "item_count", 0) == 0
+
+
 def is_send_out(view: View) -> bool:
     """A consignment to an external laboratory, which need not have an account here."""
     return getattr(view, "kind", "") == "send_out"
@@ -149,8 +153,11 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
     _row(S.REGISTERED, E.COLLECTION_FAILED, S.COLLECTION_FAILED, COLLECTOR),
     _row(S.COLLECTED, E.PACKED, S.PACKED, COLLECTOR),
     _row({S.RECEIVED, S.ACCEPTED, S.ACCEPTED_CONCESSION}, E.PACKED, S.PACKED, RECEIVER, not_on_hold),
-    _row({S.PACKED, S.SEALED}, E.UNPACKED, S.COLLECTED, CARRIERS, never_received),
-    _row({S.PACKED, S.SEALED}, E.UNPACKED, S.RECEIVED, CARRIERS, was_received),
+    _row(S.PACKED, E.UNPACKED, S.COLLECTED, PACKERS | MANAGER, never_received),
+    _row(S.PACKED, E.UNPACKED, S.RECEIVED, PACKERS | MANAGER, was_received),
+    # Out of a closed box: the taker leaves it behind, or the box does not travel.
+    _row(S.SEALED, E.UNPACKED, S.COLLECTED, CARRIERS | MANAGER, never_received),
+    _row(S.SEALED, E.UNPACKED, S.RECEIVED, CARRIERS | MANAGER, was_received),
     _row(S.PACKED, E.SEALED, S.SEALED, PACKERS),
     _row(S.SEALED, E.UNSEALED, S.PACKED, PACKERS),
     # The manager: tubes sent to an external laboratory, whose consignment alone lets him.
@@ -192,7 +199,7 @@ SPECIMEN_ROWS: tuple[Row, ...] = (
     # A recalled tube goes on with its box, and custody with it, until somebody has it in hand; nobody may use it.
     _row(RECALLABLE, E.RECALLED, S.RECALLED, MANAGER),
     _row(S.RECALLED, E.UNSEALED, None, PACKERS),
-    _row(S.RECALLED, E.UNPACKED, None, CARRIERS),
+    _row(S.RECALLED, E.UNPACKED, None, CARRIERS | MANAGER),
     _row(S.RECALLED, E.HANDED_OVER, None, CARRIERS | MANAGER),
     _row(S.RECALLED, E.HANDED_IN, None, CARRIERS),
     _row(S.RECALLED, E.ARRIVED, None, frozenset({access.COURIER, access.RECEIVER, access.MANAGER})),
@@ -227,7 +234,9 @@ CONSIGNMENT_ROWS: tuple[Row, ...] = (
     _row({C.SEALED, C.IN_TRANSIT, C.ARRIVED, C.DELIVERED, C.CLOSED}, E.DEVIATION, None, CARRIERS | MANAGER),
     _row({C.SEALED, C.IN_TRANSIT, C.ARRIVED, C.DELIVERED, C.CLOSED}, E.SETTLED, None, RECEIVER),
     _row(C.DELIVERED, E.CLOSED, C.CLOSED, RECEIVER),
-    _row(C.DELIVERED, E.CLOSED, C.CLOSED, CARRIERS, is_return),
+    _row(C.DELIVERED, E.CLOSED, C.CLOSED, COLLECTOR, is_return),
+    # Signing for an empty box is receiving it, on whoever's screen; whoever brought a load does not close its receipt.
+    _row(C.DELIVERED, E.CLOSED, C.CLOSED, CARRIERS, is_empty_return),
     _row(frozenset(C) - {C.NEW}, E.HANDOVER_SIGNED, None, CARRIERS),
     _row({C.SEALED, C.IN_TRANSIT, C.WAITING, C.ARRIVED, C.DELIVERED}, E.SEAL_BROKEN, None, CARRIERS | MANAGER),
     _row({C.SEALED, C.IN_TRANSIT, C.WAITING, C.ARRIVED}, E.RESEALED, None, CARRIERS),
@@ -276,6 +285,7 @@ class _KindView:
     """What guards of consignments may look at."""
 
     kind: str
+    item_count: int = 0
     received_at: object | None = None
     on_hold: bool = False
 
@@ -290,10 +300,11 @@ def next_state(state: str, event: E, role: str, view: View, *, subject: str) -> 
 
 
 def next_consignment_state(
-    state: str, event: E, role: str, *, subject: str, kind: str = "specimens"
+    state: str, event: E, role: str, *, subject: str, kind: str = "specimens", item_count: int = 0
 ) -> ConsignmentState:
     """The same for a consignment; raises Conflict('consignment_state') or Forbidden('act_role')."""
-    return ConsignmentState(_decide(CONSIGNMENT_TABLE, state, event, role, _KindView(kind), subject, "consignment"))
+    view = _KindView(kind, item_count)
+    return ConsignmentState(_decide(CONSIGNMENT_TABLE, state, event, role, view, subject, "consignment"))
 
 
 def next_item_state(state: str, event: E, role: str, view: View, *, subject: str) -> ItemState:

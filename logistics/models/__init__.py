@@ -15,7 +15,7 @@ from logistics.models.network import ApiToken, Courier, Site, User, Vehicle
 from logistics.models.planning import CourierPosition, Pickup, Plan, Stop
 from logistics.models.specimens import Nonconformity, Order, Specimen, SpecimenTest
 from logistics.models.system import AuditEntry, Counter, Job, PrintEntry, Setting
-from logistics.models.transport import Box, Consignment, ConsignmentLine, ManifestVersion
+from logistics.models.transport import Box, Consignment, ConsignmentLine, ManifestVersion, SealUse
 
 __all__ = [
     "Act",
@@ -57,6 +57,7 @@ __all__ = [
     "PrintSetting",
     "Reason",
     "SavedFilter",
+    "SealUse",
     "Setting",
     "SigningKey",
     "Site",

@@ -46,7 +46,7 @@ class Item(Base):
     condition: Mapped[str | None]
     received_at: Mapped[datetime | None]
     received_by: Mapped[str | None]
-    received_how: Mapped[str | None]  # scanned | ticked
+    received_how: Mapped[str | None]  # scanned | typed | ticked | imported
     on_hold: Mapped[bool] = mapped_column(default=False)
     stream_seq: Mapped[int] = mapped_column(default=0)
     stream_head: Mapped[str] = mapped_column(default="")
@@ -62,7 +62,7 @@ class ItemLine(Base):
 
     consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), primary_key=True)
     item_number: Mapped[str] = mapped_column(ForeignKey("load_item.number"), primary_key=True, index=True)
-    outcome: Mapped[str] = mapped_column(default="expected")  # expected | unpacked | scanned | ticked | missing
+    outcome: Mapped[str] = mapped_column(default="expected")  # expected | unpacked | missing | as received_how
     condition: Mapped[str | None]
     checked_by: Mapped[str | None]
     checked_at: Mapped[datetime | None]

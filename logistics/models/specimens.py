@@ -95,7 +95,7 @@ class Specimen(Base):
     location_code: Mapped[str | None] = mapped_column(ForeignKey("site.code"))
     condition: Mapped[str | None]
     received_at: Mapped[datetime | None]
-    received_how: Mapped[str | None]  # scanned | ticked
+    received_how: Mapped[str | None]  # scanned | typed | ticked | imported
     decided_at: Mapped[datetime | None]
     reject_reason: Mapped[str | None]
     on_hold: Mapped[bool] = mapped_column(default=False)

@@ -93,7 +93,8 @@ class ConsignmentLine(Base):
     consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), primary_key=True)
     specimen_id: Mapped[int] = mapped_column(ForeignKey("specimen.id"), primary_key=True, index=True)
     position: Mapped[int]
-    # expected | recalled | unpacked | refused | elsewhere | scanned | ticked | missing | found | late | unexpected
+    # expected | recalled | unpacked | refused | elsewhere | scanned | typed | ticked | imported | missing | found |
+    # late | unexpected
     outcome: Mapped[str] = mapped_column(default="expected")
     condition: Mapped[str | None]
     checked_by: Mapped[str | None]
@@ -116,3 +117,14 @@ class ManifestVersion(Base):
     seal_number: Mapped[str]
     lines: Mapped[list[Any]]  # [{"accession", "specimen", "type", "container", "tests", "priority"}]
     reason: Mapped[str] = mapped_column(default="")
+
+
+class SealUse(Base):
+    """A seal number that was put on a box. It is used once, ever, whatever became of the seal. A projection."""
+
+    __tablename__ = "seal_use"
+
+    number: Mapped[str] = mapped_column(primary_key=True)  # as ``numbers.normalise`` reads it
+    consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), index=True)
+    used_at: Mapped[datetime]
+    used_by: Mapped[str]

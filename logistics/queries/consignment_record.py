@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
-from logistics.domain import custody
+from logistics.domain import custody, seals
 from logistics.domain.access import COURIER, Scope
 from logistics.domain.custody import Break, Event, Link, consignment_stream, read_text
 from logistics.domain.custody import EventType as E
@@ -102,6 +102,7 @@ class Record:
     """The whole. ``breaks`` empty: the hash chain of the consignment's stream holds."""
 
     consignment: Consignment
+    seen: Scope  # by whom it is read
     box: Box
     entries: Sequence[Entry]
     breaks: Sequence[Break]
@@ -132,6 +133,10 @@ class Record:
     def recalled(self) -> list[Tube]:
         return [tube for tube in self.tubes if tube.specimen.state == "recalled"]
 
+    def seal(self, number: str | None) -> str:
+        """The number of one of its seals, as the reader may read it."""
+        return seals.shown(number, self.seen, self.consignment)
+
     def outcomes(self) -> Mapping[str, int]:
         """How many lines stand at each outcome."""
         return Counter([*(tube.line.outcome for tube in self.tubes), *(load.line.outcome for load in self.loads)])
@@ -152,7 +157,7 @@ def _visible(scope: Scope, username: str) -> Select[Consignment]:
     return select(Consignment).where(or_(Consignment.holder == username, Consignment.number.in_(held)))
 
 
-def record(session: Session, one: Consignment) -> Record:
+def record(session: Session, one: Consignment, *, seen: Scope) -> Record:
     """Read the consignment's stream and verify its chain on the spot."""
     entries, breaks = _stream(session, one)
     events = [entry.event for entry in entries]
@@ -187,6 +192,7 @@ def record(session: Session, one: Consignment) -> Record:
     raised = select(Alert).where(Alert.consignment_number == one.number).order_by(Alert.occurred_at)
     return Record(
         consignment=one,
+        seen=seen,
         box=session.get_one(Box, one.box_code),
         entries=entries,
         breaks=breaks,

@@ -10,6 +10,7 @@ from sqlalchemy import select, union_all
 from sqlalchemy.orm import Session, joinedload
 
 from logistics.domain.access import Scope
+from logistics.domain.acts import HOWS
 from logistics.domain.numbers import normalise
 from logistics.domain.transitions import ConsignmentState as C
 from logistics.errors import NotFound
@@ -154,7 +155,7 @@ def undecided(session: Session, site_code: str) -> list[tuple[Specimen, str]]:
         .join(Consignment, Consignment.number == ConsignmentLine.consignment_number)
         .where(Specimen.state == "received", Specimen.location_code == site_code)
         .where(Specimen.destination_code == site_code, Consignment.destination_code == site_code)
-        .where(ConsignmentLine.outcome.in_(("scanned", "ticked", "found", "unexpected")))
+        .where(ConsignmentLine.outcome.in_((*HOWS, "found", "unexpected")))
         .order_by(Specimen.received_at)
         .limit(200)
     ).all()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Select, exists, or_, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from logistics.domain import numbers
@@ -17,7 +17,7 @@ from logistics.errors import Invalid
 from logistics.models import Consignment, Handover
 from logistics.queries.search import EXPORT_PAGE, EXPORT_ROWS, PAGE, couriers, site_known
 from logistics.queries.search_leads import NARROW, Filter, Question, days, question
-from logistics.queries.search_text import starting
+from logistics.queries.search_text import may_name_seal, starting
 from logistics.queries.walk import Conditions, Cursor, Walk, page
 from logistics.services.orders import PRIORITIES
 
@@ -86,7 +86,7 @@ def _walks(session: Session, asked: Question) -> Iterable[Walk]:
     wanted = asked.wanted
     words = wanted.text.strip()
     if words:
-        yield from _by_text(session, words)
+        yield from _by_text(session, asked.scope, words)
     elif wanted.box:
         yield _by_time(asked, Consignment.box_code == wanted.box)
     elif wanted.courier:
@@ -98,12 +98,13 @@ def _walks(session: Session, asked: Question) -> Iterable[Walk]:
         yield _by_time(asked, *([Consignment.state == wanted.state] if wanted.state else []))
 
 
-def _by_text(session: Session, words: str) -> Iterable[Walk]:
+def _by_text(session: Session, scope: Scope, words: str) -> Iterable[Walk]:
     plain = numbers.normalise(words)
     codes = sorted({words, plain, words.upper()})
     for column in (Consignment.number, Consignment.box_code, Consignment.seal_number):
         if session.scalar(select(Consignment.number).where(column.in_(codes)).limit(1)) is not None:
-            yield _walk(_source().where(column.in_(codes)))
+            named = may_name_seal(scope) if column is Consignment.seal_number else true()
+            yield _walk(_source().where(column.in_(codes), named))
             return
     if len(plain) >= 4:
         yield _walk(_source().where(starting(Consignment.number, plain)))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from logistics.domain.access import Scope
 from logistics.models import Consignment, ConsignmentLine, Handover, Site, Specimen, SpecimenTest
 from logistics.models.specimens import ELSEWHERE
-from logistics.queries.search_text import Meaning, Sense, begins, ends, meaning
+from logistics.queries.search_text import Meaning, Sense, begins, ends, may_name_seal, meaning
 from logistics.queries.walk import Conditions, Walk
 from logistics.services.orders import day_start
 
@@ -70,7 +70,6 @@ BY_TIME: tuple[Any, ...] = (Specimen.registered_at, Specimen.id)
 CARRIERS: dict[Sense, Any] = {
     Sense.BOX: Consignment.box_code,
     Sense.CONSIGNMENT: Consignment.number,
-    Sense.SEAL: Consignment.seal_number,
 }
 
 
@@ -86,11 +85,11 @@ def question(session: Session, scope: Scope, username: str, wanted: Filter) -> Q
 
 def lead(asked: Question) -> Lead:
     """The index that answers the question with the fewest rows to look at."""
-    by_text = _text_lead(asked.meaning) if asked.meaning else None
+    by_text = _text_lead(asked.meaning, asked.scope) if asked.meaning else None
     return by_text or _load_lead(asked.wanted) or _place_lead(asked) or _thing_lead(asked)
 
 
-def _text_lead(understood: Meaning) -> Lead:
+def _text_lead(understood: Meaning, scope: Scope) -> Lead:
     value = understood.value
     match understood.sense:
         case Sense.NUMBER:
@@ -105,6 +104,8 @@ def _text_lead(understood: Meaning) -> Lead:
             found = _tested(value)
         case Sense.NOTHING:
             found = Lead("nothing", [], ())
+        case Sense.SEAL:
+            found = _carried((Consignment.seal_number == value) & may_name_seal(scope))
         case _:
             found = _carried(CARRIERS[understood.sense] == value)
     return found

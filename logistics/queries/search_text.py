@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 from sqlalchemy.orm import Session
 
-from logistics.domain import numbers
+from logistics.domain import numbers, seals
+from logistics.domain.access import COURIER, Scope
 from logistics.domain.numbers import Kind
 from logistics.models import Box, Consignment, Specimen, Test
 
@@ -67,6 +68,15 @@ def meaning(session: Session, text: str) -> Meaning:
     if len(plain) >= SHORTEST_START and session.scalar(select(Specimen.id).where(begins(plain)).limit(1)) is not None:
         return Meaning(Sense.BEGINS, plain, slip)
     return Meaning(Sense.ENDS if len(plain) >= SHORTEST_END else Sense.NOTHING, plain, slip)
+
+
+def may_name_seal(scope: Scope) -> ColumnElement[bool]:
+    """Consignments that this reader may find by their seal (``domain.seals.hides``, in SQL): who may still have to
+    prove that he looked at one must not learn its end by asking for every number there is."""
+    if scope.role not in seals.TAKERS:
+        return true()
+    over = Consignment.state.in_(sorted(seals.OVER))
+    return over if scope.role == COURIER else or_(over, Consignment.origin_code == scope.home)
 
 
 def begins(plain: str) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from logistics.domain.custody import Event, EventType
 from logistics.domain.projection import OUT_OF_BOX
 from logistics.errors import Invalid, NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Item, ItemLine, Specimen, User
-from logistics.services import findings, waiting
+from logistics.services import findings, seal_uses, waiting
 from logistics.services.shelf import Shelf
 
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
@@ -101,8 +101,9 @@ class Desk:
             waiting.require_not_overtaken(self.session, self.act, custody.consignment_stream(consignment.number))
         before = consignment_projection(consignment)
         state = transitions.next_consignment_state(
-            before.state, event_type, self.actor.role, subject=consignment.number, kind=consignment.kind
-        )
+            before.state, event_type, self.actor.role, subject=consignment.number, kind=consignment.kind,
+            item_count=consignment.item_count,
+        )  # fmt: skip
         self.wrote = True
         if self.shelf is not None and event_type is EventType.OPENED:
             self.shelf.hold(consignment, new=True)
@@ -112,6 +113,7 @@ class Desk:
         write_consignment(consignment, projection.project_consignment(before, event, state))
         box = self.session.get_one(Box, consignment.box_code)
         write_box(box, projection.project_box(box_projection(box), event, consignment.number, state))
+        seal_uses.follow(self.session, consignment.number, event)
         findings.follow_consignment(self.session, consignment, event)
         return event
 

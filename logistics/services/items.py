@@ -16,9 +16,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.db import next_number
-from logistics.domain import access, numbers
+from logistics.domain import numbers
 from logistics.domain.custody import EventType as E
-from logistics.errors import Conflict, Forbidden, Invalid, NotFound
+from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import BlindKey, Consignment, Item, ItemLine
 from logistics.models.catalogue import TEMP_CLASSES
 from logistics.models.items import ITEM_KINDS
@@ -187,12 +187,7 @@ def progress(session: Session, number: str) -> dict[str, int]:
 
 
 def close(desk: Desk, consignment: Consignment) -> None:
-    """The receipt of a return load is complete: every item is accounted for. The courier who brought it cannot.
-
-    Raises Conflict('receipt_incomplete') or Forbidden('act_role').
-    """
-    if desk.actor.role == access.COURIER:
-        raise Forbidden("act_role", field="type", event=E.CLOSED.value)
+    """The receipt of a return load is complete: every item is accounted for. Raises Conflict('receipt_incomplete')."""
     lines = open_lines(desk.session, consignment.number)
     left = sum(line.outcome == OPEN_OUTCOME for line in lines)
     if left:

@@ -16,7 +16,7 @@ from logistics.domain.findings import Finding
 from logistics.domain.findings import replayed as replayed_findings
 from logistics.domain.transitions import CONSIGNMENT_TABLE, SPECIMEN_TABLE, ConsignmentState, State
 from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Specimen, SpecimenTest
-from logistics.services import findings, rebuild_items
+from logistics.services import findings, rebuild_items, seal_uses
 from logistics.services.desk import (
     box_projection,
     consignment_projection,
@@ -40,6 +40,7 @@ class Replayed:
     lines: dict[tuple[str, int], LineFacts]
     findings: dict[str, list[Finding]] = field(default_factory=dict)  # by stream
     tests: dict[tuple[int, str], tuple[str, str]] = field(default_factory=dict)  # rejected alone: reason, by whom
+    seals: dict[str, seal_uses.Use] = field(default_factory=dict)
 
 
 def replay(session: Session) -> Replayed:
@@ -93,6 +94,7 @@ def _replay_consignment(result: Replayed, number: str, box: str, event: Event) -
     target = consignment_target(before, event)
     result.consignments[number] = projection.project_consignment(before, event, target)
     _replay_findings(result, event, None)
+    seal_uses.replayed(result.seals, number, event)
     box_before = result.boxes.get(box, projection.BoxProjection(None, None, None))
     result.boxes[box] = projection.project_box(box_before, event, number, target)
 
@@ -131,6 +133,7 @@ def differences(session: Session) -> list[str]:
         if actual.get(key) != replayed.lines.get(key):
             found.append(f"line:{key[0]}/{key[1]}: {actual.get(key)} ≠ {replayed.lines.get(key)}")
     found += _test_differences(session, replayed) + findings.differences(session, replayed.findings)
+    found += seal_uses.differences(session, replayed.seals)
     return found + rebuild_items.differences(session)
 
 
@@ -177,6 +180,7 @@ def apply(session: Session) -> None:
     _apply_lines(session, replayed)
     _apply_tests(session, replayed)
     findings.rebuild(session, replayed.findings)
+    seal_uses.rebuild(session, replayed.seals)
     rebuild_items.apply(session)
 
 

@@ -80,7 +80,14 @@ def _halves(session: Session, number: str, now: datetime) -> None:
     at = now - 40 * MINUTE
     first, second, third = _offer(session, "nurse", at), _offer(session, "nurse", at), _offer(session, "nurse3", at)
     refused = [{"specimen": courier_day.accession(44), "reason": "LEAKED"}]
-    taken = {"method": "app", "handover_id": first, "count": 2, "box_temp_c": "4.4", "refused": refused}
+    taken = {
+        "method": "app",
+        "handover_id": first,
+        "count": 2,
+        "box_temp_c": "4.4",
+        "refused": refused,
+        "seal_now": "SL70012",
+    }
     done(session, "courier", act("hand_over", {"consignment": number}, taken, site=TOWN, at=at))
     given = {"handover_id": second, "count": 9, "meaning": "pickup"}
     done(session, "nurse", act("sign_handover", {"consignment": cold}, given, site=TOWN, at=at))

@@ -196,6 +196,9 @@ def test_pickup_and_delivery_with_no_signal_in_the_middle(
     page.locator(f"[data-difference='{loaded.tubes[BOX_COLD][8]}'] select").select_option("BROKEN")
     page.locator(".courier-sheet [data-close]").first.click()
     phone.sign_by_seal(BOX_COLD, BOX_AMBIENT)
+    expect(page.locator("#sign-trouble")).to_contain_text(f"Write the number of the seal that is on {BOX_COLD} now")
+    page.fill(f"[name='seal-now-{BOX_COLD}']", "sl-fresh-7")
+    page.locator("button[form=sign-form]").click()
     expect(page.locator("#toasts")).to_contain_text("sent as soon as there is a signal", timeout=15_000)
     phone.press("depart")
     expect(page.locator("[data-stop].stop-next")).to_contain_text("Gaotieling")
@@ -214,6 +217,8 @@ def test_pickup_and_delivery_with_no_signal_in_the_middle(
     assert look(lambda session: session.get(Consignment, number).holder) == "courier"
     handover = look(lambda session: session.scalars(select(Handover).order_by(Handover.tube_count.desc())).first())
     assert (handover.tube_count, handover.refused_count, handover.method, handover.meaning) == (8, 1, "seal", "pickup")
+    load = look(lambda session: session.get(Consignment, number))
+    assert (load.seal_number, load.manifest_version) == ("SL-FRESH-7", 2)
 
     phone.open()
     expect(page.locator(".done-list")).to_contain_text("Done: 1")
@@ -238,7 +243,7 @@ def test_pickup_and_delivery_with_no_signal_in_the_middle(
     stream = CustodyEvent.stream == f"consignment:{number}"
     counts = select(CustodyEvent.type, func.count()).where(stream).group_by(CustodyEvent.type)
     events = look(lambda session: session.execute(counts).all())
-    assert dict(events) == {"opened": 1, "sealed": 1, "handed_over": 2, "arrived": 1}
+    assert dict(events) == {"opened": 1, "sealed": 1, "resealed": 1, "handed_over": 2, "arrived": 1}
     assert phone.errors == []
 
 

@@ -134,6 +134,7 @@ def test_one_of_two_tubes_is_refused_at_the_handover(world: Session) -> None:
         "pin": f.PIN,
         "count": 1,
         "refused": [{"specimen": "T2", "reason": "LEAKED"}],
+        "seal_now": "SLNOW01",
     }
     result = done(world, "courier", act("hand_over", {"consignment": number}, payload, site=f.TOWN))
     assert (result["count"], result["refused"]) == (1, 1)

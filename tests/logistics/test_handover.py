@@ -3,8 +3,10 @@ seals that are broken, exchanged or guessed at."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain.acts import Act, Status
+from logistics.domain.digests import manifest_hash
 from logistics.domain.handover import (
     DIFFERS,
     OUTSTANDING,
@@ -204,12 +207,82 @@ def test_one_of_nine_refused_by_code(world: Session) -> None:
     """The giver signs for what went: with one refused he states one less, and both agree."""
     number, handover = f.sealed(world, ("T1", "T2")), offer(world)
     refused = [{"specimen": "T2", "reason": "LEAKED"}]
-    done(world, "courier", taker_half(number, handover, count=1, refused=refused))
+    done(world, "courier", taker_half(number, handover, count=1, refused=refused, seal_now="SLNOW01"))
     done(world, "nurse", giver_half(number, handover, count=1))
     assert (row(world).state, row(world).refused_count) == (SIGNED, 1)
     tube = f.find(world, "T2")
     assert (tube.state, tube.box_code, tube.location_code) == ("collected", None, f.TOWN)
     assert world.get_one(ConsignmentLine, (number, tube.id)).outcome == "refused"
+
+
+def pickup(number: str, **more: Any) -> Act:
+    payload = {"other": "nurse", "pin": f.PIN, "count": 1, "refused": [{"specimen": "T2", "reason": "LEAKED"}], **more}
+    return act("hand_over", {"consignment": number}, payload, site=f.TOWN)
+
+
+def versions(session: Session, number: str) -> list[tuple[int, str, str, list[str]]]:
+    query = select(ManifestVersion).where(ManifestVersion.consignment_number == number).order_by(ManifestVersion.id)
+    return [
+        (one.version, one.seal_number, one.reason, [line["accession"] for line in one.lines])
+        for one in session.scalars(query)
+    ]
+
+
+@pytest.mark.both_databases
+def test_a_tube_left_behind_locks_the_next_manifest(world: Session) -> None:
+    """The old version keeps what was sealed; the new one bears the new seal and tells what travels; the log says so."""
+    number = f.sealed(world, ("T1", "T2"))
+    old = world.get_one(Consignment, number).seal_number or ""
+    done(world, "courier", pickup(number, seal_now="SLNOW01"))
+    assert versions(world, number) == [(1, old, "", ["T1", "T2"]), (2, "SLNOW01", "LEAKED", ["T1"])]
+    load = world.get_one(Consignment, number)
+    assert (load.seal_number, load.manifest_version, load.tube_count, load.state) == ("SLNOW01", 2, 1, "in_transit")
+    query = select(CustodyEvent).where(CustodyEvent.stream == f"consignment:{number}").order_by(CustodyEvent.seq)
+    told = [event for event in world.scalars(query) if event.type in {"resealed", "handed_over"}]
+    assert [event.type for event in told] == ["resealed", "handed_over"]
+    facts = json.loads(told[0].body)["payload"]
+    assert (facts["seal"], facts["old_seal"], facts["version"], facts["reason"]) == ("SLNOW01", old, 2, "LEAKED")
+    newest = world.scalars(select(ManifestVersion).where(ManifestVersion.version == 2)).one()
+    assert facts["manifest"] == manifest_hash(newest.lines)
+    assert world.scalars(select(Nonconformity).where(Nonconformity.reason_code == "SEAL_DIFFERS")).all() == []
+    assert rebuild.differences(world) == []
+
+
+def test_a_box_that_was_not_opened_keeps_its_seal(world: Session) -> None:
+    """The refused tube lay beside it: the same number, the next version."""
+    number = f.sealed(world, ("T1", "T2"))
+    old = world.get_one(Consignment, number).seal_number or ""
+    done(world, "courier", pickup(number, seal_now=old.lower()))
+    assert versions(world, number) == [(1, old, "", ["T1", "T2"]), (2, old, "LEAKED", ["T1"])]
+    assert rebuild.differences(world) == []
+    reseal = act("reseal", {"consignment": number}, {"seal": old, "reason": "SEAL_BROKEN"})
+    assert do(world, "courier", reseal).code == "seal_used"  # one that was broken is another matter
+
+
+def test_tubes_are_not_left_behind_without_a_word_about_the_seal(world: Session) -> None:
+    """Without the seal on the box now, with one used elsewhere, or with nothing left inside: nothing moves."""
+    f.collected(world, "T9")
+    world.add(Box(code="BX-D", temp_class="cold_2_8", capacity=50, home_code=f.TOWN, location_code=f.TOWN))
+    world.commit()
+    other = done(world, "nurse", act("pack", {"specimen": "T9", "box": "BX-D"}))["consignment"]
+    done(world, "nurse", act("seal", {"consignment": other}, {"seal": "SL-OTHER"}))
+    number = f.sealed(world, ("T1", "T2"))
+    both = [{"specimen": one, "reason": "LEAKED"} for one in ("T1", "T2")]
+    for code, field, more in (
+        ("seal_now_needed", "seal_now", {}),
+        ("seal_used", "seal_now", {"seal_now": "SL-OTHER"}),
+        ("field_malformed", "seal_now", {"seal_now": "S" * 65}),
+        ("field_malformed", "seal_now", {"seal_now": 7}),
+        ("number_check_failed", "seal_now", {"seal_now": "SL0000001B"}),
+        ("box_without_tubes", "refused", {"refused": both, "count": 0, "seal_now": "SLNOW01"}),
+        ("specimen_state", "specimen", {"refused": both[1:] * 2, "seal_now": "SLNOW01"}),
+    ):
+        answer = do(world, "courier", pickup(number, **more))
+        assert (answer.code, answer.field) == (code, field), answer
+    assert world.get_one(Consignment, number).state == "sealed"
+    assert len(versions(world, number)) == 1
+    late = replace(pickup(number), offline=True)
+    assert do(world, "courier", late).status is Status.REVIEW
 
 
 HALVES = st.lists(

@@ -138,11 +138,13 @@ def test_a_box_in_two_legs_shows_both(manager: FlaskClient, session: Session) ->
 def test_a_tube_left_behind_is_named_with_its_reason(manager: FlaskClient, session: Session) -> None:
     """Eight of nine: the refused tube stands beside the handover, and the record counts what went."""
     number = f.sealed(session, ("T1", "T2"))
-    taken = {"other": "nurse", "pin": f.PIN, "count": 1, "refused": [{"specimen": "T2", "reason": "LEAKED"}]}
+    refused = [{"specimen": "T2", "reason": "LEAKED"}]
+    taken = {"other": "nurse", "pin": f.PIN, "count": 1, "refused": refused, "seal_now": "SLNOW01"}
     done(session, "courier", act("hand_over", {"consignment": number}, taken, site=f.TOWN))
     said = page(manager, number)
     assert "Refused at the handover T2 Leaked" in said
     assert "1 tube" in said
+    assert "Why: Leaked" in said  # the second version of the manifest
 
 
 def test_an_edited_log_is_called_broken(manager: FlaskClient, session: Session) -> None:

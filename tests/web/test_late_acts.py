@@ -46,7 +46,7 @@ def wrong_pin(session: Session) -> tuple[str, Act]:
     """A handover that happened, with a PIN mistyped: the consignment and the act."""
     number = f.sealed(session, ("T1", "T2"))
     payload = {"other": "nurse", "pin": "0000", "count": 1, "box_temp_c": "4.9",
-               "refused": [{"specimen": "T2", "reason": "LEAKED"}]}  # fmt: skip
+               "refused": [{"specimen": "T2", "reason": "LEAKED"}], "seal_now": "SLNOW01"}  # fmt: skip
     late = act("hand_over", {"box": "BX-C"}, payload, site=f.TOWN, offline=True, device="phone-2")
     assert do(session, "courier", late, now=LATER).status == "review"
     return number, late

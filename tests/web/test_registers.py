@@ -65,15 +65,15 @@ def morning(session: Session) -> tuple[str, str]:
     first = packed(session, "BX-C", *WARM, "2611220055")
     seal(session, first, "@SUM(1)")
     left = [{"specimen": "2611220055", "reason": "LEAKED"}]
-    fetched(session, first, 3, box_temp_c="4.6", refused=left)
+    fetched(session, first, 3, box_temp_c="4.6", refused=left, seal_now="=SUM(1)")
     warm_box.readings(session, [5.0, 5.1, *[12.0] * 9, 5.2, 5.0])
     done(session, "courier", act("arrive", {}, site=f.COUNTY, at=START + HOUR))
     deliver = {"other": "courier", "pin": f.PIN, "count": 3, "box_temp_c": "-0.4"}
     done(session, "receiver", act("hand_over", {"consignment": first}, deliver, site=f.COUNTY, at=START + HOUR))
     at = START + HOUR + timedelta(minutes=5)
-    for accession, condition in zip(WARM, ("damaged", "good"), strict=False):
+    for accession, condition, how in ((WARM[0], "damaged", "scanned"), (WARM[1], "good", "typed")):
         subject = {"specimen": accession, "consignment": first}
-        done(session, "receiver", act("receive", subject, {"condition": condition}, at=at))
+        done(session, "receiver", act("receive", subject, {"condition": condition}, at=at, how=how))
     done(session, "receiver", act("reject", {"specimen": WARM[1]}, {"reason": "HAEMOLYSED"}, at=at))
     done(session, "receiver", act("declare_missing", {"specimen": WARM[2], "consignment": first}, at=at))
     f.collected(session, "2611220070")
@@ -161,7 +161,7 @@ def test_the_line_tells_all_that_the_paper_form_asks(manager: FlaskClient, morni
     line, under_way = sheet(manager.get(f"/registers.xlsx?{DAY}").data)
     expected = {
         "Day of departure": "2026-03-09 00:00:00", "Consignment number": morning[0], "Box number": "BX-C",
-        "Temperature class": "Refrigerated 2–8 °C", "Seal number": "'@SUM(1)", "Departure: place": "Site TOWN",
+        "Temperature class": "Refrigerated 2–8 °C", "Seal number": "'=SUM(1)", "Departure: place": "Site TOWN",
         "Departure: time": "2026-03-09 09:00:00", "Arrival: place": "Site COUNTY",
         "Arrival: time": "2026-03-09 10:00:00", "Tube count": 3, "Damaged tubes": 1, "Leaked tubes": 1,
         "Missing tubes": 1, "Unexpected tubes": 1, "Left behind": 1, "Box temperature at departure °C": 4.6,
@@ -176,6 +176,7 @@ def test_the_line_tells_all_that_the_paper_form_asks(manager: FlaskClient, morni
     assert line["Specimen types and counts"].endswith("×3")
     assert "Temperature excursion" in line["Events on the way"]
     assert "Haemolysed ×1" in line["Events on the way"]
+    assert "1 typed in" in line["Events on the way"]
     assert "Haemolysed: rejected ×1 (Receiver)" in line["Actions taken"]
     assert "Manager: gel packs were changed" in line["Actions taken"]
     for head in ("Arrival: time", "Box temperature at arrival °C", "Lowest on the way °C", "Received by"):

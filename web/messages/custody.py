@@ -50,7 +50,7 @@ MESSAGES = {
     "box_elsewhere": _l("Box %(box)s is not at this site according to the record."),
     "box_without_tubes": _l("Box %(box)s is empty and cannot be sealed."),
     "other_destination": _l("%(specimen)s goes to another laboratory than box %(box)s. Take another box."),
-    "seal_used": _l("Seal %(seal)s was already used on %(consignment)s. Read the number again."),
+    "seal_used": _l("Seal %(seal)s was already used on %(consignment)s. Read the number again, or take a new seal."),
     "consignment_unknown": _l("No consignment %(consignment)s is known at your sites."),
     "consignment_state": _l("Consignment %(subject)s cannot do this now."),
     "nothing_ready": _l("No sealed box is waiting here. Seal one first."),
@@ -69,6 +69,9 @@ MESSAGES = {
     "signer_elsewhere": _l("Who signs here must work at this site."),
     "seal_tail_wrong": _l("The last four characters do not match the seal. Look at the seal again."),
     "handover_count_differs": _l("You counted %(counted)s, the manifest has %(expected)s. Look again."),
+    "seal_now_needed": _l(
+        "Tubes stay behind, so box %(box)s was open: state the number of the seal that is on it now."
+    ),
     "refuse_only_at_pickup": _l("A tube can be refused only when the box is fetched."),
     "handover_first": _l("%(consignment)s has not been handed over to this laboratory yet. Both must sign first."),
     "receipt_closed": _l("The receipt of %(consignment)s is closed."),

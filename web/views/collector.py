@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from logistics import clock
 from logistics.db import db, transaction
+from logistics.domain import seals
 from logistics.domain.acts import Act, Answer, Status
 from logistics.errors import Conflict, Invalid, LabrelayError
 from logistics.imports.text import clean, identifier, mask_name
@@ -316,7 +317,7 @@ def consignment_json(one: Consignment) -> dict[str, Any]:
         "state": one.state,
         "destination": one.destination_code,
         "destination_name": office.site_name(one.destination_code),
-        "seal": one.seal_number,
+        "seal": seals.shown(one.seal_number, scope(), one),
         "priority": one.priority,
         "version": one.manifest_version,
         "manifest_url": url_for("labels.manifest", number=one.number),

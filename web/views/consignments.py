@@ -53,7 +53,7 @@ def record(number: str) -> str:
     session = db.session()
     now = clock.now()
     one = queries.visible(session, scope(), current_user.username, number)
-    found = queries.record(session, one)
+    found = queries.record(session, one, seen=scope())
     latest = telemetry.latest(session, [one.box_code], now=now).get(one.box_code)
     typed = request.args.get("version", "").strip()[:10]
     asked = next((each for each in found.versions if str(each.manifest.version) == typed), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from logistics import clock
 from logistics.db import db, transaction
+from logistics.domain import seals
+from logistics.domain.custody import Event
+from logistics.models import Consignment
 from logistics.queries import journey as queries
 from logistics.queries.journey import Journey
 from logistics.services.assessment import TubeAssessment
@@ -120,10 +124,16 @@ def timeline(session: Session, found: Journey) -> list[dict[str, Any]]:
             "details": journey_words.details(session, found, event),
             "lag": journey_words.lag(event),
         }
-        for event in found.events
+        for event in (_readable(session, one) for one in found.events)
     ]
     rows += [{"at": gap.since, "event": None, "gap": gap} for gap in found.gaps]
     return sorted(rows, key=lambda row: (row["at"], row["event"] is None))
+
+
+def _readable(session: Session, event: Event) -> Event:
+    """The event with the number of a seal as the reader may read it."""
+    load = session.get(Consignment, str(event.payload.get("consignment"))) if event.payload.get("seal") else None
+    return event if load is None else replace(event, payload=seals.told(event.payload, scope(), load))
 
 
 def _person(found: Journey, username: str, written: str) -> str:

@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 
 from logistics import clock, labels
 from logistics.db import transaction
+from logistics.domain import seals
 from logistics.domain.access import Scope
+from logistics.domain.acts import HOWS
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.labels.sizes import BOX, CONSIGNMENT, SPECIMEN
 from logistics.models import Box, Consignment, ConsignmentLine, Handover, ManifestVersion, Reason, Site, Specimen
@@ -29,7 +31,7 @@ from web.views.receiver import command_list
 
 blueprint = Blueprint("labels", __name__, url_prefix="/print")
 MAX_LABELS = 300
-MARKS = {"scanned": "√", "ticked": "√", "found": "√", "missing": "×"}
+MARKS = {**dict.fromkeys((*HOWS, "found"), "√"), "missing": "×"}
 
 
 def _log(session: Session, kind: str, subjects: Sequence[str], **more: Any) -> None:
@@ -204,7 +206,7 @@ def _manifest(session: Session, one: Consignment, locked: ManifestVersion) -> la
         destination=office.site_name(one.destination_code),
         box=one.box_code,
         temp_class=one.temp_class,
-        seal=locked.seal_number,
+        seal=seals.shown(locked.seal_number, scope(), one),
         sealed_at=locked.locked_at,
         sealed_by=sealed_by.name(locale()) if sealed_by else locked.locked_by,
         lines=tuple(_line(entry, found, outcomes) for entry in locked.lines),

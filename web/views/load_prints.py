@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from logistics import clock, labels
 from logistics.db import transaction
+from logistics.domain import seals
+from logistics.domain.acts import HOWS
 from logistics.errors import Conflict, Invalid
 from logistics.labels.sizes import SPECIMEN
 from logistics.models import Consignment, Handover, Item, ManifestVersion
@@ -109,7 +111,7 @@ def manifest_list(number: str) -> Response:
 def _manifest(session: Session, load: queries.Load, locked: ManifestVersion) -> labels.Manifest:
     one: Consignment = load.consignment
     outcomes = {line.item_number: line.outcome for line, _ in load.lines}
-    marks = {"scanned": "√", "ticked": "√", "missing": "×"}
+    marks = {**dict.fromkeys(HOWS, "√"), "missing": "×"}
     sealer = worklists.people(session, [locked.locked_by]).get(locked.locked_by)
     found = {item.number: item for _, item in load.lines}
     lines = tuple(
@@ -129,7 +131,7 @@ def _manifest(session: Session, load: queries.Load, locked: ManifestVersion) -> 
         destination=office.site_name(one.destination_code),
         box=one.box_code,
         temp_class=one.temp_class,
-        seal=locked.seal_number,
+        seal=seals.shown(locked.seal_number, scope(), one),
         sealed_at=locked.locked_at,
         sealed_by=sealer.name(locale()) if sealer else locked.locked_by,
         lines=lines,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from logistics import clock
 from logistics.db import db
+from logistics.domain import seals
 from logistics.models import Consignment, Nonconformity, Reason, Specimen, User
 from logistics.queries import nonconformities, receiving, worklists
 from logistics.services import reasons, recollection
@@ -144,7 +145,7 @@ def receipt_json(session: Session, one: Consignment) -> dict[str, Any]:
             "handover_state": receiving.handover_state(session, one.number),
             "holder": one.holder,
             "holder_name": _name(people, one.holder),
-            "seal_head": (one.seal_number or "")[:-4],
+            "seal_head": (one.seal_number or "")[: -seals.TAIL],
             "priority": one.priority,
             "temp_class": one.temp_class,
             "departed_at": office.iso(one.departed_at),

@@ -58,7 +58,7 @@ def page() -> tuple[str, int]:
         wanted.span()
         total = registers.count(session, scope(), current_user.username, wanted)
         trips = registers.trips(session, scope(), current_user.username, wanted, limit=SHOWN)
-        shown = list(lines(session, trips, now=now))
+        shown = list(lines(session, trips, seen=scope(), now=now))
     except Invalid as error:
         problem = Problem(error)
     today = local_day(now)
@@ -122,7 +122,7 @@ def _send(form: str) -> Response:
     seen, username = scope(), current_user.username
 
     def write(session: Session, file: BinaryIO) -> None:
-        rows = lines(session, registers.trips(session, seen, username, wanted), now=now)
+        rows = lines(session, registers.trips(session, seen, username, wanted), seen=seen, now=now)
         if form == "pdf":
             register_pdf(file, head, rows, bilingual(), translate=gettext)
         else:

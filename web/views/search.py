@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from logistics import clock
 from logistics.db import db
+from logistics.domain import seals
 from logistics.domain.numbers import normalise
 from logistics.errors import Invalid
 from logistics.exports import Cell
@@ -151,7 +152,8 @@ def export_consignments() -> Response:
         for one in consignment_queries.export(own, sight, username, wanted):
             yield [
                 one.number, states.get(one.state, one.state), names.get(one.origin_code, one.origin_code),
-                names.get(one.destination_code, one.destination_code), one.box_code, one.seal_number, one.tube_count,
+                names.get(one.destination_code, one.destination_code), one.box_code,
+                seals.shown(one.seal_number, sight, one), one.tube_count,
                 priorities.get(one.priority, one.priority), one.holder, one.opened_at, one.sealed_at, one.departed_at,
                 one.delivered_at, one.closed_at,
             ]  # fmt: skip

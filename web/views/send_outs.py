@@ -9,6 +9,7 @@ from flask_login import current_user
 
 from logistics import clock
 from logistics.db import db
+from logistics.domain import seals
 from logistics.models import User
 from logistics.models.network import EXTERNAL
 from logistics.queries import send_outs as queries
@@ -54,6 +55,7 @@ def one(number: str) -> str:
     return render_template(
         "send_outs/one.html",
         found=found,
+        seal=seals.shown(load.seal_number, scope(), load),
         lines=queries.lines(session, load.number),
         witnesses=_options(queries.witnesses(session, load.origin_code, besides=current_user.username)),
         takers=_options(queries.takers(session, load.destination_code)),

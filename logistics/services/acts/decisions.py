@@ -93,7 +93,7 @@ def _tests(desk: Desk, specimen: Specimen) -> list[str]:
 
 def hold(desk: Desk) -> None:
     """Nothing may happen to the tube until a manager has decided. ``code`` is a coded reason beside the words."""
-    specimen = _own(desk)
+    specimen = _at_hand(desk)
     payload: dict[str, Any] = {"reason": desk.payload("reason")}
     code = desk.payload("code", required=False)
     if code is not None:
@@ -109,7 +109,7 @@ def held_for(desk: Desk, code: str) -> Reason:
 
 def release(desk: Desk) -> None:
     """The manager has decided that the tube may go on."""
-    specimen = _own(desk)
+    specimen = _at_hand(desk)
     if not specimen.on_hold:
         raise Conflict("specimen_not_on_hold", field="specimen", specimen=specimen.accession)
     desk.append_specimen(specimen, E.RELEASED, {"reason": desk.payload("reason", required=False, default="")})
@@ -118,7 +118,7 @@ def release(desk: Desk) -> None:
 
 def lost(desk: Desk) -> None:
     """A manager states that the tube will not be found."""
-    specimen = _own(desk)
+    specimen = _at_hand(desk)
     desk.append_specimen(specimen, E.LOST, {"note": _note(desk)})
     recall.account(desk.session, [specimen.id], now=desk.now)
     _tell(desk, specimen)

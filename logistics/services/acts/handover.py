@@ -40,9 +40,9 @@ def hand_over(desk: Desk) -> None:
 
     subject: one ``consignment`` or ``box``, or ``consignments`` (several in one go: all or none). payload: ``other``
     with ``pin``; or ``method`` app with ``handover_id`` (drawn for the giver, read off his screen); or ``seal_tail``
-    (the taker alone). For each consignment ``count``, [``refused``, ``box_temp_c``, ``seal``], in ``parts`` by number
-    when there are several. [``elsewhere`` {reason, note}: deliberately at a site it does not go to; ``meaning``
-    transfer: sealed, at a site on its way.] Who gives and who takes follows from who holds it.
+    (the taker alone). For each consignment ``count``, [``refused`` with ``seal_now``, ``box_temp_c``, ``seal``], in
+    ``parts`` by number when there are several. [``elsewhere`` {reason, note}: deliberately at a site it does not go
+    to; ``meaning`` transfer: sealed, at a site on its way.] Who gives and who takes follows from who holds it.
     """
     other, method = _other_party(desk)  # first: what was shown to prove presence is not kept, should the rest wait
     several = desk.act.subject.get("consignments")
@@ -106,6 +106,8 @@ def _pass_on(
     staying = [tube for tube in tubes if tube.id not in refused]
     _check_count(consignment, part, len(staying) + consignment.item_count)
     seals.compare(desk, consignment, _text(part, "seal"), site)
+    if refused:
+        seals.without(desk, consignment, refused, _text(part, "seal_now"), site)
     if passing.meaning == DELIVERY and consignment.state == "in_transit":
         transport.arrived(desk, consignment, site)  # nobody told of the arrival, and both sides stand here
     temp = _text(part, "box_temp_c")
@@ -292,9 +294,9 @@ def _passing(desk: Desk, consignment: Consignment, taker: User, site: str, part:
     return Passing(ELSEWHERE, E.HANDED_IN, facts)
 
 
-def _refuse(desk: Desk, consignment: Consignment, tubes: list[Specimen], part: Mapping[str, Any]) -> set[int]:
+def _refuse(desk: Desk, consignment: Consignment, tubes: list[Specimen], part: Mapping[str, Any]) -> dict[int, str]:
     """Tubes that the taker does not take along, each with a coded reason: they stay at the site, unpacked."""
-    refused: set[int] = set()
+    refused: dict[int, str] = {}
     by_accession = {tube.accession: tube for tube in tubes}
     entries = part.get("refused") or []
     if not isinstance(entries, list):
@@ -313,7 +315,7 @@ def _refuse(desk: Desk, consignment: Consignment, tubes: list[Specimen], part: M
             E.UNPACKED,
             {"consignment": consignment.number, "box": consignment.box_code, "refused": True, "reason": reason.code},
         )
-        refused.add(tube.id)
+        refused[tube.id] = reason.code
     return refused
 
 

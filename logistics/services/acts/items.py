@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logistics.domain.acts import HOWS
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid
 from logistics.models import Box, Consignment, Item, ItemLine
@@ -83,7 +84,7 @@ def unpack(desk: Desk) -> None:
     if item.consignment_number is None:
         raise Conflict("item_not_packed", field="item", item=item.number)
     consignment = lookup.consignment(desk, item.consignment_number)
-    desk.scope.require(consignment.origin_code)
+    packing.require_at_origin(desk, consignment)
     if consignment.state != "open":
         raise Conflict("box_sealed", field="box", box=consignment.box_code, consignment=consignment.number)
     desk.append_item(item, E.UNPACKED, {"consignment": consignment.number, "box": consignment.box_code})
@@ -115,7 +116,7 @@ def receive(desk: Desk) -> None:
     """An item of the consignment is here, in a stated condition. There is no default."""
     consignment = receipt.here(desk)
     item, line = _on_it(desk, consignment)
-    if line.outcome in {"scanned", "ticked"}:
+    if line.outcome in HOWS:
         raise Conflict("item_received_already", field="item", item=item.number)
     condition = receipt.condition(desk)
     if line.outcome == "missing":

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
-
 from logistics.db import next_number
-from logistics.domain import numbers
+from logistics.domain import access, numbers
 from logistics.domain.custody import EventType as E
 from logistics.domain.digests import manifest_hash
 from logistics.errors import Conflict, Invalid
@@ -134,6 +132,13 @@ def new_consignment(
     return consignment
 
 
+def require_at_origin(desk: Desk, consignment: Consignment) -> None:
+    """Boxes are packed, closed and opened by the people of the site that they leave from, not by those above it, and
+    not by a courier, who is nowhere at home. Raises Conflict('box_elsewhere')."""
+    if desk.actor.role == access.COURIER or desk.actor.site_code != consignment.origin_code:
+        raise Conflict("box_elsewhere", field="box", box=consignment.box_code, site=consignment.origin_code)
+
+
 def unpack(desk: Desk) -> None:
     """A tube comes out of an open box again."""
     specimen = lookup.specimen(desk)
@@ -141,6 +146,7 @@ def unpack(desk: Desk) -> None:
     if number is None:
         raise Conflict("specimen_not_packed", field="specimen", specimen=specimen.accession)
     consignment = lookup.consignment(desk, number)
+    require_at_origin(desk, consignment)
     if consignment.state != "open":
         raise Conflict("box_sealed", field="box", box=consignment.box_code, consignment=number)
     desk.append_specimen(specimen, E.UNPACKED, {"consignment": number, "box": consignment.box_code})
@@ -150,17 +156,10 @@ def unpack(desk: Desk) -> None:
 def seal(desk: Desk) -> None:
     """The box is closed with a numbered seal; the manifest locks as a new version."""
     consignment = lookup.consignment(desk)
-    desk.scope.require(consignment.origin_code)
+    require_at_origin(desk, consignment)
     seal_number = lookup.text(desk.payload("seal"), field="seal")
     if consignment.state == "open" and consignment.tube_count + consignment.item_count == 0:
         raise Conflict("box_without_tubes", field="consignment", box=consignment.box_code)
-    used = desk.session.scalars(
-        select(Consignment.number).where(
-            Consignment.seal_number == seal_number, Consignment.number != consignment.number
-        )
-    ).first()
-    if used is not None:
-        raise Conflict("seal_used", field="seal", seal=seal_number, consignment=used)
     label_ledger.take_if_known(
         desk.session, seal_number, by=desk.actor.username, now=desk.act.occurred_at, field="seal"
     )
@@ -223,7 +222,7 @@ def manifest_line(tube: Specimen) -> dict[str, object]:
 def unseal(desk: Desk) -> None:
     """A sealed box is opened before it left; sealing it again makes the next version of the manifest."""
     consignment = lookup.consignment(desk)
-    desk.scope.require(consignment.origin_code)
+    require_at_origin(desk, consignment)
     why = desk.payload("reason")
     desk.append_consignment(consignment, E.UNSEALED, {"reason": why})
     for tube in lookup.tubes(desk.session, consignment.number):

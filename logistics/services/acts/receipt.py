@@ -1,4 +1,4 @@
-"""At the laboratory: every tube of a box is scanned, ticked by hand, or declared missing by name."""
+"""At the laboratory: every tube of a box is scanned, typed in or ticked by hand, or declared missing by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from logistics.domain import access, numbers
+from logistics.domain.acts import HOWS
 from logistics.domain.custody import EventType as E
 from logistics.domain.projection import OUT_OF_BOX
 from logistics.domain.transitions import State
@@ -17,7 +18,7 @@ from logistics.services import alerts, attachments, items, lookup, reasons
 from logistics.services.desk import Desk
 
 CONDITIONS = ("good", "damaged", "leaked")
-CHECKED = frozenset({"scanned", "ticked", "unexpected", "found", "late"})
+CHECKED = frozenset({*HOWS, "unexpected", "found", "late"})
 ASTRAY = (State.MISSING, State.LOST)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import select
 
-from logistics.domain import numbers
+from logistics.domain import seals
 from logistics.domain.custody import EventType as E
+from logistics.domain.digests import kept_manifest_hash
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Consignment, ManifestVersion
-from logistics.services import alerts, label_ledger, lookup
+from logistics.services import alerts, label_ledger, lookup, seal_uses
 from logistics.services.desk import Desk
 from logistics.services.reasons import known_reason
 
@@ -40,17 +44,54 @@ def reseal(desk: Desk) -> None:
     consignment = _at_hand(desk)
     seal = lookup.text(desk.payload("seal"), field="seal")
     reason = known_reason(desk.session, desk.payload("reason"))
-    before = _manifest(desk, consignment)
-    require_unused(desk, consignment, seal)
+    if seals.same(seal, consignment.seal_number):
+        seal_uses.refuse_used(desk.session, seal)
+    _from_ledger(desk, seal, field="seal")
+    note = desk.payload("note", required=False, default="")[:MAX_NOTE]
+    lines = list(_manifest(desk, consignment).lines)
+    _lock_again(desk, consignment, seal, lines, reason.code, desk.site, note=note)
+    desk.result.update(consignment=consignment.number, seal=seal, version=consignment.manifest_version)
+
+
+def without(desk: Desk, consignment: Consignment, refused: Mapping[int, str], seal_now: str | None, site: str) -> None:
+    """Tubes stay behind at a pickup ({id: coded reason}): the next version of the manifest, without them.
+
+    ``seal_now``: the number of the seal on the box now that they are out. The one it had says that it was not opened.
+    Raises Conflict('seal_now_needed'), Conflict('seal_used') or Conflict('box_without_tubes').
+    """
+    lines = [line for line in _manifest(desk, consignment).lines if line.get("specimen") not in refused]
+    if not lines:
+        raise Conflict("box_without_tubes", field="refused", box=consignment.box_code)
+    if seal_now is None:
+        raise Conflict("seal_now_needed", field="seal_now", box=consignment.box_code)
+    seal = lookup.text(seal_now, field="seal_now")
+    if seals.same(seal, consignment.seal_number):
+        seal = consignment.seal_number or seal
+    else:
+        seal_uses.refuse_used(desk.session, seal, field="seal_now")
+        _from_ledger(desk, seal, field="seal_now")
+    reason = next(iter(refused.values()))
+    _lock_again(desk, consignment, seal, lines, reason, site, refused=len(refused))
+
+
+def _from_ledger(desk: Desk, seal: str, *, field: str) -> None:
+    label_ledger.take_if_known(desk.session, seal, by=desk.actor.username, now=desk.act.occurred_at, field=field)
+
+
+def _lock_again(
+    desk: Desk, consignment: Consignment, seal: str, lines: list[Any], reason: str, site: str, **more: Any
+) -> None:
+    """The next version of the manifest, locked after the box was sealed for the first time."""
     version = consignment.manifest_version + 1
     facts = {
         "seal": seal,
         "old_seal": consignment.seal_number or "",
         "version": version,
-        "reason": reason.code,
-        "note": desk.payload("note", required=False, default="")[:MAX_NOTE],
+        "manifest": kept_manifest_hash(lines),
+        "reason": reason,
+        **more,
     }
-    desk.append_consignment(consignment, E.RESEALED, facts, site=desk.site)
+    desk.append_consignment(consignment, E.RESEALED, facts, site=site)
     desk.session.add(
         ManifestVersion(
             consignment_number=consignment.number,
@@ -58,17 +99,16 @@ def reseal(desk: Desk) -> None:
             locked_at=desk.act.occurred_at,
             locked_by=desk.actor.username,
             seal_number=seal,
-            lines=list(before.lines),
-            reason=reason.code,
+            lines=lines,
+            reason=reason,
         )
     )
-    desk.result.update(consignment=consignment.number, seal=seal, version=version)
 
 
 def compare(desk: Desk, consignment: Consignment, seen: str | None, site: str) -> None:
     """The number that the taker reads off the box, against the record. Another one is put on record; custody passes
     all the same, because the box is in his hands."""
-    if seen is None or numbers.normalise(seen) == numbers.normalise(consignment.seal_number or ""):
+    if seen is None or seals.same(seen, consignment.seal_number):
         return
     reason = known_reason(desk.session, OTHER_NUMBER)
     tell(desk, consignment, reason.code, hl7=reason.hl7, seen=seen[:64], note="", site=site)
@@ -95,21 +135,12 @@ def tell(desk: Desk, consignment: Consignment, reason: str, *, hl7: str, seen: s
         incident_key=f"seal_broken:{consignment.number}",
         params={
             "consignment": consignment.number, "box": consignment.box_code, "reason": reason, "site": site,
-            "seal_seen": seen,
+            "seal_seen": "" if seals.same(seen, consignment.seal_number) else seen,
         },
         specimen_ids=[tube.id for tube in lookup.tubes(desk.session, consignment.number)],
         occurred_at=desk.act.occurred_at,
         now=desk.now,
     )  # fmt: skip
-
-
-def require_unused(desk: Desk, consignment: Consignment, seal: str) -> None:
-    """Raises Conflict('seal_used') for a number that another consignment bears or bore."""
-    query = select(ManifestVersion.consignment_number).where(ManifestVersion.seal_number == seal)
-    used = desk.session.scalars(query).first()
-    if used is not None:
-        raise Conflict("seal_used", field="seal", seal=seal, consignment=used)
-    label_ledger.take_if_known(desk.session, seal, by=desk.actor.username, now=desk.act.occurred_at, field="seal")
 
 
 def _at_hand(desk: Desk) -> Consignment:

@@ -166,7 +166,7 @@ def confirm(desk: Desk) -> None:
             desk.append_specimen(tube, E.DECLARED_MISSING, facts, site=site)
         else:
             desk.append_specimen(tube, E.RECEIVED, {**facts, "condition": condition}, site=site)
-    counts = {"scanned": len(tubes) - len(missing)} | ({"missing": len(missing)} if missing else {})
+    counts = {desk.act.how: len(tubes) - len(missing)} | ({"missing": len(missing)} if missing else {})
     desk.append_consignment(consignment, E.CLOSED, {"counts": counts, "received_by": person}, site=site)
     desk.result.update(consignment=consignment.number, state=consignment.state, counts=counts, received_by=person)
 

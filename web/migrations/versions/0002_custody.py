@@ -289,6 +289,17 @@ def upgrade():
     op.execute("UPDATE handover SET taker_signed_at = occurred_at,"
                " giver_signed_at = CASE WHEN method = 'pin' THEN occurred_at END")
 
+    # every seal number that was ever put on a box; `labrelay rebuild` fills it for boxes sealed before
+    op.create_table('seal_use',
+        sa.Column('number', sa.String(), nullable=False),
+        sa.Column('consignment_number', sa.String(), nullable=False),
+        sa.Column('used_at', logistics.db.UTCDateTime(), nullable=False),
+        sa.Column('used_by', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['consignment_number'], ['consignment.number'], name=op.f('fk_seal_use_consignment_number_consignment')),
+        sa.PrimaryKeyConstraint('number', name=op.f('pk_seal_use')),
+    )
+    op.create_index('ix_seal_use_consignment_number', 'seal_use', ['consignment_number'])
+
     _search_indexes()
     op.create_table('saved_filter',
         sa.Column('id', sa.Integer(), nullable=False),

@@ -37,11 +37,11 @@ function aboard(app, load, urgent) {
       coldSteps(day, load)));
 }
 
-const SIGN_AGAIN = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "seal_tail_wrong", "user_unknown", "other_party_missing"]);
+const SIGN_AGAIN = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "seal_tail_wrong", "user_unknown", "other_party_missing", "seal_now_needed", "seal_used", "number_check_failed", "label_number_voided"]);
 
 function advice(problem) {
   if (problem.answer.status === "review") return _("It is kept, and the office looks at it with both sides’ facts. You need not do anything. Keep the box with you if it is with you.");
-  if (SIGN_AGAIN.has(problem.answer.code)) return _("The handover is not on record yet. Sign again: the other person types the PIN, or you type the last characters of the seal.");
+  if (SIGN_AGAIN.has(problem.answer.code)) return _("The handover is not on record yet. Put right what is said above and sign again: the other person types the PIN, or you type the last characters of the seal.");
   return {
     handover_count_differs: _("Count again at the box. Then open the stop, refuse what is not there, and sign again."),
     wrong_destination: _("Keep the box and bring it to its own laboratory."),

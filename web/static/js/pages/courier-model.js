@@ -59,7 +59,7 @@ function handOver(day, act, waiting, at) {
     day.loads.splice(day.loads.indexOf(load), 1);
     day.delivered.push({ ...load, site: act.site });
   } else if (load.holder !== day.username) {
-    Object.assign(load, { holder: day.username, state: "in_transit", location: null, departed_at: at, tubes: load.tubes.filter((tube) => !refused.has(tube.accession)) });
+    Object.assign(load, { holder: day.username, state: "in_transit", location: null, departed_at: at, tubes: load.tubes.filter((tube) => !refused.has(tube.accession)), ...(act.payload.seal_now ? { seal_check: null } : {}) });
   }
 }
 

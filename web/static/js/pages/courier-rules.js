@@ -2,13 +2,13 @@
 import { normalise } from "../numbers.js";
 import { expected, takeable } from "./courier-model.js";
 
-/** Twelve bits of the last four characters of a seal; the same sum as logistics/domain/seals.py. */
+/** Four bits of the last four characters of a seal; the same sum as logistics/domain/seals.py. */
 export function tailCheck(seal) {
   let value = 0x811c9dc5;
   for (const character of String(seal).slice(-4).toUpperCase()) {
     value = Math.imul(value ^ character.charCodeAt(0), 0x01000193) >>> 0;
   }
-  return (value ^ (value >>> 12) ^ (value >>> 24)) & 0xfff;
+  return value & 0xf;
 }
 
 /**

@@ -9,6 +9,7 @@ import { css } from "../css.js";
 import { fill, h, icon } from "../dom.js";
 import { describe, draw, makeOffer, stockUp } from "../handover-offer.js";
 import { _ } from "../i18n.js";
+import { recognise } from "../numbers.js";
 import { add, dismiss } from "../outbox.js";
 import { play } from "../sound.js";
 import { toast } from "../toast.js";
@@ -25,7 +26,7 @@ const SEAL = "*seal";
 const OTHER = "*other";
 const APP = "*app"; // the giver signs on his own device
 const ANSWER_MS = 6000;
-const SIGNATURE_CODES = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "seal_tail_wrong", "user_unknown", "other_party_missing", "two_people_needed", "seal_tail_locked", "offer_unknown", "offer_of_other", "offer_used"]);
+const SIGNATURE_CODES = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "seal_tail_wrong", "user_unknown", "other_party_missing", "two_people_needed", "seal_tail_locked", "offer_unknown", "offer_of_other", "offer_used", "seal_now_needed", "seal_used", "number_check_failed", "label_number_voided"]);
 
 export function openSign(app, { stop = null, note = null, again = null }) {
   return new Signing(app, stop, note, again).open();
@@ -35,10 +36,11 @@ class Signing {
   constructor(app, stop, note, again) {
     Object.assign(this, { app, note, again, site: again ? again.site : stop.site, signed: null, trouble: "", busy: false, who: null });
     const { parts, missing } = again ? { parts: [this.fromAct(again)], missing: [] } : differences(app.day, this.site, note);
-    Object.assign(this, { parts, missing, giving: parts.some((one) => one.giving), counts: {}, tails: {} });
+    Object.assign(this, { parts, missing, giving: parts.some((one) => one.giving), counts: {}, tails: {}, seals: {} });
     this.mixed = this.giving && parts.some((one) => !one.giving);
     this.offer = again && again.payload.method === "app" ? { id: again.payload.handover_id, loads: [] } : note && note.offer;
     if (this.offer && !this.giving) this.who = APP;
+    for (const one of parts) if (one.scan.seal_now) this.seals[one.load.box] = one.scan.seal_now;
   }
 
   /** A handover that came back, as it was stated then. */
@@ -48,7 +50,7 @@ class Signing {
     const refused = Object.fromEntries((act.payload.refused || []).map((one) => [one.specimen, one.reason]));
     return {
       load: known || { box: act.subject.box || number, number, tubes: [], unknown: true }, refused, verified: 0, unverified: [],
-      scan: { temp: act.payload.box_temp_c || "", there: {}, how: act.how, count: act.payload.count }, count: act.payload.count, giving: ["delivery", "elsewhere"].includes(act.payload.meaning),
+      scan: { temp: act.payload.box_temp_c || "", there: {}, how: act.how, count: act.payload.count, seal: act.payload.seal, seal_now: act.payload.seal_now }, count: act.payload.count, giving: ["delivery", "elsewhere"].includes(act.payload.meaning),
       meaning: act.payload.meaning,
     };
   }
@@ -85,8 +87,28 @@ class Signing {
       return h("div", { class: "sum-box", "data-sum": one.load.box }, h("div", { class: "sum" }, h("span", { class: "code strong" }, one.load.box || one.load.number),
         h("span", {}, one.load.unknown ? "" : h("b", {}, _("%(n)s of %(m)s", { n: this.countOf(one), m: total })))),
       refused.map(([code, reason]) => h("div", { class: "text-warn" }, _("%(tube)s refused: %(reason)s", { tube: code, reason: reasonName(this.app.day, reason) }))),
-      this.temperature(one), field);
+      this.sealNow(one), this.temperature(one), field);
     }));
+  }
+
+  /** Tubes that stay behind came out of the box: which seal is on it now? */
+  sealNow(one) {
+    if (!Object.keys(one.refused).length) return null;
+    const { box } = one.load;
+    return h("label", { class: "field" }, h("span", { class: "label" }, _("Number of the seal that is on %(box)s now", { box })),
+      h("input", { class: "input input-lg input-code", name: `seal-now-${box}`, maxlength: 32, autocapitalize: "characters", autocomplete: "off", spellcheck: "false", value: this.seals[box] || "", oninput: (event) => { this.seals[box] = event.target.value.trim().toUpperCase(); } }),
+      h("span", { class: "muted" }, _("Opened for this? Put on a new seal and write its number. Not opened? Write the number that is on it.")));
+  }
+
+  checkSeals() {
+    for (const one of this.parts) {
+      if (!Object.keys(one.refused).length) continue;
+      const seal = this.seals[one.load.box] || "";
+      if (seal.length < 4) return _("Write the number of the seal that is on %(box)s now.", { box: one.load.box });
+      const read = recognise(seal);
+      if (read.kind === "seal" && !read.valid) return _("The number of the seal on %(box)s is misread. Look at it again.", { box: one.load.box });
+    }
+    return "";
   }
 
   temperature(one) {
@@ -198,6 +220,8 @@ class Signing {
   check() {
     if (this.parts.some((one) => one.scan.temp && !/^-?\d{1,2}(\.\d)?$/.test(one.scan.temp))) return _("Write the box temperature like 5.2.");
     if (this.parts.some((one) => one.load.unknown && !(this.countOf(one) > 0))) return _("State how many tubes you counted.");
+    const seals = this.checkSeals();
+    if (seals) return seals;
     if (!this.who) return _("Choose who signs.");
     if (this.who === APP) return this.checkCode();
     if (this.who === SEAL) {
@@ -245,6 +269,7 @@ class Signing {
     if (one.scan.temp) payload.box_temp_c = one.scan.temp;
     if (one.scan.elsewhere) payload.elsewhere = { reason: one.scan.elsewhere };
     if (one.scan.seal) payload.seal = one.scan.seal;
+    if (payload.refused.length) payload.seal_now = this.seals[load.box];
     if (this.who === APP) payload.method = "app";
     else if (this.who === SEAL) payload.seal_tail = this.tails[load.box];
     else Object.assign(payload, { other: this.who === OTHER ? this.username : this.who, pin });

@@ -7,7 +7,7 @@ export function openTubes(visit, load, part) {
   const { day } = visit.app;
   const body = h("div", { class: "stack-sm" });
   const scan = visit.note.boxes[load.box];
-  const paint = () => fill(body, part.giving ? null : h("p", { class: "muted" }, _("A refused tube stays here and comes off the manifest, with the reason you choose.")),
+  const paint = () => fill(body, part.giving ? null : h("p", { class: "muted" }, _("A refused tube stays here and comes off the manifest, with the reason you choose. When you sign you state the seal that is on the box then.")),
     ...load.tubes.map((tube) => row(tube)));
   const row = (tube) => {
     const code = tube.accession;

@@ -3,7 +3,7 @@ import { chip, fill, h, icon, setTone } from "../dom.js";
 import { _ } from "../i18n.js";
 import { cap, face, priorityChip, tempChip, useByChip, went, when } from "./office.js";
 
-export const RECEIVED = new Set(["scanned", "ticked", "found", "late", "unexpected"]);
+export const RECEIVED = new Set(["scanned", "typed", "ticked", "imported", "found", "late", "unexpected"]);
 const isOpen = (tube) => tube.outcome === "expected";
 
 export const conditionWord = (value) => ({ good: _("Good"), damaged: _("Damaged"), leaked: _("Leaked") }[value] || _("Not stated"));
@@ -28,7 +28,7 @@ function decisionChip(tube, names) {
 
 function outcomeChip(tube) {
   const table = {
-    scanned: [_("Scanned"), "ok", "scan"], ticked: [_("Ticked by hand"), "warn", "pen"], found: [_("Found"), "ok", "search"],
+    scanned: [_("Scanned"), "ok", "scan"], ticked: [_("Ticked by hand"), "warn", "pen"], typed: [_("Typed in"), "warn", "pen"], imported: [_("Recorded from paper"), "warn", "pen"], found: [_("Found"), "ok", "search"],
     late: [_("Received late"), "warn", "clock"], elsewhere: [_("In another box"), "warn", "box"],
     unexpected: [_("Unexpected"), "warn", "plus"], missing: [_("Declared missing"), "danger", "missing"],
   };
@@ -94,7 +94,7 @@ export const inside = (tubes) => tubes.filter((tube) => tube.outcome !== "elsewh
 
 /** "12 scanned · 1 ticked by hand · 1 received late": how the tubes were received is never mixed. */
 export function kinds(tubes) {
-  const words = { scanned: _("scanned"), ticked: _("ticked by hand"), unexpected: _("unexpected"), found: _("found again"), late: _("received late"), elsewhere: _("in another box") };
+  const words = { scanned: _("scanned"), ticked: _("ticked by hand"), typed: _("typed in"), imported: _("recorded from paper"), unexpected: _("unexpected"), found: _("found again"), late: _("received late"), elsewhere: _("in another box") };
   return Object.entries(words).map(([outcome, word]) => [tubes.filter((tube) => tube.outcome === outcome).length, word]).filter(([n]) => n).map(([n, word]) => `${n} ${word}`).join(" · ");
 }
 

@@ -24,7 +24,7 @@ const reasons = JSON.parse(root.dataset.reasons);
 const names = JSON.parse(root.dataset.names);
 const allReasons = JSON.parse(root.dataset.allReasons);
 const site = root.dataset.site;
-const seen = new Set(); // ids of tubes scanned before the condition was stated
+const seen = new Map(); // tubes read before the condition was stated: id → how
 let state = JSON.parse(root.dataset.state);
 let mode = null;
 let currentId = null;
@@ -174,7 +174,7 @@ async function submitHandover(event) {
 async function receiveTube(tube, how, condition = mode) {
   const answer = await act("receive", { subject: { consignment: box().number, specimen: tube.accession, specimen_id: tube.id }, site, how, payload: { condition } });
   if (went(answer)) {
-    Object.assign(tube, { outcome: how === "ticked" ? "ticked" : "scanned", condition, state: "received", checked_by: root.dataset.meName, checked_at: new Date().toISOString() }, answer.result && answer.result.state ? { on_hold: answer.result.on_hold, stability: answer.result.stability, use_by: answer.result.use_by } : {});
+    Object.assign(tube, { outcome: how, condition, state: "received", checked_by: root.dataset.meName, checked_at: new Date().toISOString() }, answer.result && answer.result.state ? { on_hold: answer.result.on_hold, stability: answer.result.stability, use_by: answer.result.use_by } : {});
     seen.delete(tube.id);
   }
   return answer;
@@ -196,7 +196,7 @@ async function scanTube(code, how) {
     return { tone: "warn", icon: "check", sound: "already", sentence: _("Received already. It is not counted twice; the keys are about it now.") };
   }
   if (!mode) {
-    seen.add(tube.id);
+    seen.set(tube.id, how);
     render();
     return { tone: "warn", icon: "question", sound: "already", sentence: _("State the condition: G good, D damaged, L leaked. %(n)s waiting.", { n: seen.size }) };
   }
@@ -229,11 +229,22 @@ async function setMode(condition) {
     panel.show({ tone: condition === "good" ? "ok" : "warn", icon: "scan", code: conditionWord(condition), sentence: _("Scan the tubes.") });
     return;
   }
-  const answer = await work(() => act("receive_all", { subject: { consignment: box().number }, site, how: "scanned", wait: 20000, payload: { condition, specimens: waiting.map((tube) => tube.id) } }));
-  if (went(answer)) for (const tube of waiting) seen.delete(tube.id);
+  const answer = await work(() => receiveAll(waiting, condition));
   render();
   if (went(answer)) panel.show({ tone: "ok", icon: "check-circle", sound: "ok", code: conditionWord(condition), sentence: _("%(n)s tubes recorded as %(condition)s.", { n: waiting.length, condition: conditionWord(condition) }) });
   else panel.show({ code: conditionWord(condition), ...face(answer, "") });
+}
+
+/** One act for each way in which they were read: what was typed stands apart from what was scanned. */
+async function receiveAll(waiting, condition) {
+  let answer;
+  for (const how of new Set(waiting.map((tube) => seen.get(tube.id)))) {
+    const some = waiting.filter((tube) => seen.get(tube.id) === how);
+    answer = await act("receive_all", { subject: { consignment: box().number }, site, how, wait: 20000, payload: { condition, specimens: some.map((tube) => tube.id) } });
+    if (!went(answer)) return answer;
+    for (const tube of some) seen.delete(tube.id);
+  }
+  return answer;
 }
 
 async function tick() {
