@@ -39,7 +39,7 @@ VALUES: Mapping[str, Any] = {
     "search.consignments": _l("Consignments"), "collector.worklist": _l("Worklist"),
     "receiver.incoming": _l("Incoming"), "manager.inbox": _l("Alerts"), "specimens": _l("Specimens"),
     "consignments": _l("Consignments"), "audit": _l("Audit log"), "register": _l("Transport register"),
-    "new_order": _l("New order"),
+    "new_order": _l("New order"), "labels": _l("Labels"),
 }  # fmt: skip
 
 
