@@ -97,7 +97,7 @@ def _stream(app: Flask, language: str, table: Table, form: str, who: Mapping[str
 
 
 def _goes_on(sheet: str) -> str:
-    return gettext("This sheet is full. The table goes on in sheet “%(sheet)s”.", sheet=sheet)
+    return str(gettext("This sheet is full. The table goes on in sheet “%(sheet)s”.", sheet=sheet))
 
 
 def caller(key: str) -> dict[str, Any]:

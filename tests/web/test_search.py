@@ -237,8 +237,7 @@ def test_an_export_that_is_cut_short_says_so(loaded: Session, app: Flask, client
 def test_an_export_has_no_end_but_the_last_row(
     loaded: Session, app: Flask, client: FlaskClient, login: Login, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    """More than a hundred thousand rows come whole, in several sheets where one is too small; the file and the audit log
-    say so."""
+    """More than 100,000 rows come whole, in several sheets where one is too small; file and audit log say so."""
     monkeypatch.setattr(exports, "SHEET_ROWS", 60_000)
     entry = {"at": f.START, "username": "nurse", "action": "login", "subject": "", "address": "", "detail": {}}
     loaded.execute(insert(AuditEntry), [entry] * 100_050)

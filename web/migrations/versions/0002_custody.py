@@ -318,9 +318,8 @@ def upgrade():
 
 def _make_append_only():
     dialect = op.get_bind().dialect.name
-    for table in ('custody_event', 'manifest_version', 'custody_digest', 'custody_digest_leaf', 'signing_key', 'act'):
-        for statement in append_only.statements(dialect, table):
-            op.execute(statement)
+    for statement in append_only.all_statements(dialect):
+        op.execute(statement)
 
 
 def _search_indexes():
