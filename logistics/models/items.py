@@ -62,7 +62,7 @@ class ItemLine(Base):
 
     consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), primary_key=True)
     item_number: Mapped[str] = mapped_column(ForeignKey("load_item.number"), primary_key=True, index=True)
-    outcome: Mapped[str] = mapped_column(default="expected")  # expected | unpacked | scanned | ticked | missing
+    outcome: Mapped[str] = mapped_column(default="expected")  # expected | scanned | ticked | missing | found | late
     condition: Mapped[str | None]
     checked_by: Mapped[str | None]
     checked_at: Mapped[datetime | None]

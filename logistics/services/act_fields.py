@@ -245,6 +245,7 @@ PAYLOAD: Mapping[str, Mapping[str, Check]] = MappingProxyType({
     "return_box": {"destination": code},
     "receive_item": {"condition": code},
     "item_missing": {},
+    "found_item": {"condition": code},
     "release_item": IN_WORDS,
     "dispose_item": NOTE,
     "release_send_out": {

@@ -256,3 +256,26 @@ def test_items_of_another_county_do_not_exist(
     session.rollback()
     printed = session.execute(select(PrintEntry.subject, PrintEntry.version, PrintEntry.username)).all()
     assert [tuple(entry) for entry in printed] == [(load, 1, "receiver")]
+
+
+def test_a_missing_item_can_be_found_from_the_page(
+    desk: FlaskClient, session: Session, new_client: New, login: Login
+) -> None:
+    """The closed receipt leads to the item, whose page asks for its condition; who may not say it is not asked."""
+    number = waits(session)
+    desk.post("/loads/pack", data=row("TOWN:", number) | {"form_id": str(uuid.uuid4())})
+    session.rollback()
+    load = session.scalars(select(Consignment.number)).one()
+    for who, other, site in (("courier", "receiver", f.COUNTY), ("nurse", "courier", f.TOWN)):
+        signed = {"other": other, "pin": f.PIN, "count": 1}
+        done(session, who, act("hand_over", {"consignment": load}, signed, site=site))
+    done(session, "nurse", act("item_missing", {"consignment": load, "item": number}))
+    done(session, "nurse", act("close_receipt", {"consignment": load}))
+    nurse = login(new_client(), "nurse")
+    assert f'href="/loads/items/{number}"' in text(nurse.get("/loads/incoming"))
+    assert 'data-found-condition="good"' in text(nurse.get(f"/loads/items/{number}"))
+    assert "data-found-condition" not in text(login(new_client(), "auditor").get(f"/loads/items/{number}"))
+    done(session, "nurse", act("found_item", {"item": number}, {"condition": "good"}))
+    page = text(nurse.get(f"/loads/items/{number}?lang=en"))
+    assert "data-found-condition" not in page
+    assert "Found" in page

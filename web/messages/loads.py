@@ -14,6 +14,7 @@ MESSAGES = {
     "item_elsewhere": _l("%(item)s is not at this site according to the record."),
     "item_expired": _l("%(item)s expired on %(expires_on)s and must not be sent."),
     "item_other_destination": _l("%(item)s goes to another site than box %(box)s. Take another box."),
+    "item_not_missing": _l("%(item)s is not declared missing."),
     "item_not_packed": _l("%(item)s is in no box."),
     "item_received_already": _l("%(item)s has been received already. It is not counted twice."),
     "item_not_in_consignment": _l("%(item)s is not in consignment %(consignment)s."),

@@ -102,7 +102,11 @@ async function onSign(event) {
 async function onButton(event) {
   const cancel = event.target.closest("[data-cancel-load]");
   const release = event.target.closest("[data-release-item]");
-  if (cancel) {
+  const found = event.target.closest("[data-found-condition]");
+  if (found) {
+    const item = found.closest("[data-found]").dataset.found;
+    if (went(await submit("found_item", { subject: { item }, payload: { condition: found.dataset.foundCondition } }))) location.reload();
+  } else if (cancel) {
     const reason = await why(_("Take everything out again?"), _("The load does not travel. What was inside stands here again."));
     if (reason) await decide("cancel_consignment", { consignment: cancel.dataset.cancelLoad }, reason);
   } else if (release) {
