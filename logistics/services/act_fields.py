@@ -238,7 +238,7 @@ PAYLOAD: Mapping[str, Mapping[str, Check]] = MappingProxyType({
     "correct": {"event": number, "reason": words},
     "register_item": {
         "kind": code, "destination": code, "description": words, "quantity": number, "temp_class": code, "lot": code,
-        "expires_on": code, "label_ref": name,
+        "expires_on": code,
     },
     "pack_item": {},
     "unpack_item": {},

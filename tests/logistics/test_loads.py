@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain import numbers, transitions
@@ -14,7 +14,7 @@ from logistics.domain.acts import Status
 from logistics.domain.cold_chain import ExcursionFact
 from logistics.domain.custody import EventType as E
 from logistics.models import Alert, Box, Consignment, CustodyEvent, Handover, Item, ItemLine, Pickup
-from logistics.services import alerts, cold_chain, items, rebuild
+from logistics.services import alerts, cold_chain, rebuild
 from tests import factories as f
 from tests.factories import act, do, done
 
@@ -258,16 +258,6 @@ def test_an_item_from_the_city_goes_down_by_the_county(world: Session) -> None:
     done(world, "receiver", act("close_receipt", {"consignment": load}))
     assert done(world, "receiver", act("pack_item", {"item": number, "box": "BAG-1"}))["destination"] == f.TOWN
     assert rebuild.differences(world) == []
-
-
-def test_a_blind_sample_looks_like_any_specimen(world: Session) -> None:
-    """Its number is an accession number, its kind 'specimen'; what it is stands neither in the log nor in the act."""
-    number = registered(world, "specimen", description="血清", temp_class="cold_2_8")
-    assert numbers.verify(number, numbers.Kind.ACCESSION)
-    items.make_blind(world, item(world, number), reference="EQA-2026-03", expected="HBsAg +", by="manager", at=f.START)
-    world.commit()
-    kept = world.execute(text("SELECT body FROM act UNION ALL SELECT body FROM custody_event")).scalars().all()
-    assert not [body for body in kept if "EQA-2026-03" in body or "HBsAg" in body or "blind" in body]
 
 
 def fact(box: str, **more: Any) -> ExcursionFact:

@@ -27,7 +27,6 @@ MESSAGES = {
     "box_taken": _l("Box %(box)s is in use by consignment %(consignment)s."),
     "box_at_home": _l("Box %(box)s is at home already."),
     "box_kind_unknown": _l("Choose a transport box or a document bag."),
-    "blind_needs_specimen": _l("A blind sample must be registered as a specimen, or its label would tell."),
     "no_contract": _l("No contract with this laboratory is valid today. %(specimen)s must not be sent out."),
     "contract_does_not_cover": _l("Contract %(contract)s does not cover these tests of %(specimen)s: %(tests)s."),
     "contract_not_valid": _l("Contract %(contract)s is not valid today. Nothing may be sent out under it."),
