@@ -11,7 +11,7 @@ import io
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ BOM = "\ufeff"
 FORMULA_SIGNS = frozenset("=+-@")
 BREAKS = ("\t", "\r", "\n")
 CHUNK_BYTES = 64 * 1024
-SHEET_ROWS = 1_048_576
+SHEET_ROWS = 1_048_576  # of a workbook's sheet, the heading and a last line that says where it goes on among them
 CELL_CHARACTERS = 32_767  # a longer text makes Excel repair the file
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -82,22 +82,40 @@ def _csv_cell(value: Cell) -> str | int | float:
     return value
 
 
-def xlsx_rows(heading: Sequence[str], rows: Iterable[Sequence[Cell]], *, sheet: str = "Labrelay") -> Iterator[bytes]:
+def sheets(rows: int) -> int:
+    """How many sheets a workbook of so many rows has."""
+    return max(1, -(-rows // (SHEET_ROWS - 2)))
+
+
+def xlsx_rows(
+    heading: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    sheet: str = "Labrelay",
+    continued: Callable[[str], str] = "→ {}".format,
+) -> Iterator[bytes]:
     """The table as a workbook in pieces of 64 KB. Rows go to a temporary file as they come, so the first piece comes
-    when the last row is written; a table longer than a sheet goes on in the next one."""
+    when the last row is written; a table longer than a sheet goes on in the next one, and the last line of the full
+    sheet says so (``continued``, from the next sheet's name)."""
     with tempfile.TemporaryFile() as file:
         options = {
             "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
             "strings_to_numbers": False, "nan_inf_to_errors": True,
         }  # fmt: skip
         with xlsxwriter.Workbook(file, options) as book:
-            _fill(book, heading, rows, sheet)
+            _fill(book, heading, rows, sheet, continued)
         file.seek(0)
         while piece := file.read(CHUNK_BYTES):
             yield piece
 
 
-def _fill(book: Any, heading: Sequence[str], rows: Iterable[Sequence[Cell]], sheet: str) -> None:
+def _fill(
+    book: Any,
+    heading: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    sheet: str,
+    continued: Callable[[str], str],
+) -> None:
     formats = {
         "head": book.add_format({"bold": True, "bottom": 1}),
         "instant": book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
@@ -106,23 +124,28 @@ def _fill(book: Any, heading: Sequence[str], rows: Iterable[Sequence[Cell]], she
     page = _sheet(book, heading, sheet, 1, formats)
     number, line = 1, 1
     for row in rows:
-        if line >= SHEET_ROWS:
-            number, line = number + 1, 1
-            page = _sheet(book, heading, sheet, number, formats)
+        if line >= SHEET_ROWS - 1:
+            number += 1
+            page.write_string(line, 0, safe_text(continued(_sheet_name(sheet, number))), formats["head"])
+            page, line = _sheet(book, heading, sheet, number, formats), 1
         for column, value in enumerate(row):
             _xlsx_cell(page, line, column, value, formats)
         line += 1
 
 
 def _sheet(book: Any, heading: Sequence[str], name: str, number: int, formats: dict[str, Any]) -> Any:
-    plain = re.sub(r"[\[\]:*?/\\']", " ", name)[:28].strip() or "Labrelay"
-    page = book.add_worksheet(plain if number == 1 else f"{plain} {number}")
+    page = book.add_worksheet(_sheet_name(name, number))
     page.freeze_panes(1, 0)
     for column, title in enumerate(heading):
         page.set_column(column, column, min(40, max(12, 2 * len(title) + 2)))
     for column, title in enumerate(heading):
         page.write_string(0, column, safe_text(title), formats["head"])
     return page
+
+
+def _sheet_name(name: str, number: int) -> str:
+    plain = re.sub(r"[\[\]:*?/\\']", " ", name)[:28].strip() or "Labrelay"
+    return plain if number == 1 else f"{plain} {number}"
 
 
 def _xlsx_cell(page: Any, line: int, column: int, value: Cell, formats: dict[str, Any]) -> None:

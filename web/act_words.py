@@ -51,6 +51,7 @@ ACT_WORDS: Mapping[str, Any] = {
     "return_box": _l("Box sent home"),
     "receive_item": _l("Load item received"),
     "item_missing": _l("Load item missing"),
+    "found_item": _l("Load item found"),
     "release_item": _l("Load item released"),
     "dispose_item": _l("Load item used up or withdrawn"),
     "release_send_out": _l("Sent out"),

@@ -19,7 +19,7 @@ import web.views
 from logistics import clock as clock_module
 from logistics.clock import Clock
 from logistics.db import db, install_sqlite_hooks, set_reading
-from web import access, alert_texts, auth, errors, headers, i18n, rendering, worker
+from web import access, alert_texts, auth, errors, headers, i18n, personal, rendering, worker
 from web.settings import Settings
 
 migrate = Migrate(directory=str(i18n.ROOT / "migrations"), render_as_batch=True, compare_type=True)
@@ -65,6 +65,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     i18n.init_app(app)
     auth.init_app(app)
     access.guard(app)
+    personal.init_app(app)
     headers.init_app(app)
     rendering.init_app(app)
     alert_texts.init_app(app)

@@ -28,6 +28,7 @@ FIELDS: Mapping[str, Any] = {
     "accession": _l("Specimen"), "day": _l("Day"), "scope": _l("Area"), "plan": _l("Plan"), "courier": _l("Courier"),
     "stops": _l("Stops"), "box": _l("Box"), "done": _l("Succeeded"), "rate": _l("Speed"), "word": _l("Note"),
     "filter": _l("Conditions"), "format": _l("Format"), "rows": _l("Rows"), "whole": _l("Complete"),
+    "sheets": _l("Sheets"),
     "act": _l("Act"), "username": _l("User name"), "until": _l("until"), "external": _l("External laboratory"),
     "password": _l("Password"), "pin": _l("PIN"), "must_change_password": _l("Must change the password"),
     "q": _l("Words"), "from": _l("From day"), "to": _l("Until day"), "user": _l("User"), "action": _l("Action"),
@@ -39,7 +40,7 @@ VALUES: Mapping[str, Any] = {
     "search.consignments": _l("Consignments"), "collector.worklist": _l("Worklist"),
     "receiver.incoming": _l("Incoming"), "manager.inbox": _l("Alerts"), "specimens": _l("Specimens"),
     "consignments": _l("Consignments"), "audit": _l("Audit log"), "register": _l("Transport register"),
-    "new_order": _l("New order"),
+    "new_order": _l("New order"), "labels": _l("Labels"),
 }  # fmt: skip
 
 

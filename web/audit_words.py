@@ -50,6 +50,7 @@ ACTIONS: dict[str, Any] = {
     "channel_tried": _l("tried an alert channel"),
     "blind_made": _l("made a blind sample"),
     "blind_read": _l("looked at what a blind sample is"),
+    "blind_label_printed": _l("printed the label of a blind sample"),
     "contract_added": _l("added a contract"),
     "contract_changed": _l("changed a contract"),
     "audit_exported": _l("exported the audit log"),

@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response
 
 from logistics.clock import wall_now
 from logistics.db import db
+from logistics.domain import personal
 from logistics.domain.access import COURIER, Scope
 from logistics.errors import Forbidden, Invalid
 from logistics.models import ApiToken, AuditEntry, User
@@ -180,15 +181,18 @@ def scope() -> Scope:
 
 
 def audit(session_db: Session, action: str, subject: str = "", **detail: object) -> None:
-    """Write an audit entry for the present user (inside a transaction). Real time: it is evidence of access."""
+    """Write an audit entry for the present user (inside a transaction). Real time: it is evidence of access.
+
+    It stays for ever: identity numbers that somebody typed into a search or a login are starred out.
+    """
     session_db.add(
         AuditEntry(
             at=wall_now(),
             username=getattr(current_user, "username", None) or str(detail.pop("username", "")),
             action=action,
-            subject=subject,
+            subject=personal.mask(subject, phones=False),
             site_code=getattr(current_user, "site_code", None),
             address=request.remote_addr or "",
-            detail=detail,
+            detail=personal.mask_all(detail, phones=False),
         )
     )

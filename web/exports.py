@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, current_app, request
-from flask_babel import force_locale
+from flask_babel import force_locale, gettext
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from logistics.clock import wall_now
 from logistics.db import db, set_reading, transaction
 from logistics.errors import Invalid
-from logistics.exports import ZONE, Cell, csv_rows, xlsx_rows
+from logistics.exports import ZONE, Cell, csv_rows, sheets, xlsx_rows
 from logistics.models import AuditEntry
 from web.auth import audit
 from web.rendering import locale
@@ -60,11 +60,8 @@ def respond(table: Table, form: str) -> Response:
     asked = {name: value[:80] for name, value in table.asked.items() if value}
     with transaction() as session:
         audit(session, "exported", key, kind=table.kind, format=form, filter=asked)
-    who = {
-        "username": current_user.username, "site_code": current_user.site_code, "address": request.remote_addr or "",
-    }  # fmt: skip
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    source = _stream(app, locale(), table, form, {**who, "subject": key})
+    source = _stream(app, locale(), table, form, caller(key))
     response = Response(OwnContext(source), mimetype=FORMATS[form].split(";", maxsplit=1)[0])
     response.headers["Content-Type"] = FORMATS[form]
     stamp = f"{wall_now().astimezone(ZONE):%Y%m%d-%H%M}"
@@ -86,13 +83,35 @@ def _stream(app: Flask, language: str, table: Table, form: str, who: Mapping[str
         set_reading(True)
         try:
             rows = counted(db.session())
-            yield from csv_rows(table.heading, rows) if form == "csv" else xlsx_rows(table.heading, rows)
+            if form == "csv":
+                yield from csv_rows(table.heading, rows)
+            else:
+                yield from xlsx_rows(table.heading, rows, continued=_goes_on)
             whole = True
         finally:
             db.session.rollback()
-            with transaction() as session:
-                detail = {"kind": table.kind, "rows": sent, "whole": whole}
-                session.add(AuditEntry(at=wall_now(), action="export_ended", detail=detail, **who))
+            detail: dict[str, object] = {"kind": table.kind, "rows": sent, "whole": whole}
+            if form == "xlsx" and sheets(sent) > 1:
+                detail["sheets"] = sheets(sent)
+            ended(who, detail)
+
+
+def _goes_on(sheet: str) -> str:
+    return str(gettext("This sheet is full. The table goes on in sheet “%(sheet)s”.", sheet=sheet))
+
+
+def caller(key: str) -> dict[str, Any]:
+    """Who asked, for the entry that is written when the request has ended; ``key`` ties it to the first one."""
+    return {
+        "username": current_user.username, "site_code": current_user.site_code, "address": request.remote_addr or "",
+        "subject": key,
+    }  # fmt: skip
+
+
+def ended(who: Mapping[str, Any], detail: Mapping[str, object]) -> None:
+    """How much went, and whether that was all of it."""
+    with transaction() as session:
+        session.add(AuditEntry(at=wall_now(), action="export_ended", detail=dict(detail), **who))
 
 
 class OwnContext:

@@ -11,7 +11,6 @@ KINDS: Mapping[str, tuple[Any, str]] = {
     "report": (_l("Paper reports"), "document"),
     "quality_control": (_l("Quality control material"), "shield"),
     "proficiency": (_l("Proficiency testing material"), "clipboard"),
-    "specimen": (_l("Specimen for testing"), "tube"),
     "consumables": (_l("Tubes and consumables"), "tubes"),
     "other": (_l("Other"), "box"),
 }

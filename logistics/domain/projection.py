@@ -381,7 +381,15 @@ def project_item_line(before: ItemProjection, event: Event) -> LineChange | None
         case E.DECLARED_MISSING:
             return LineChange(number, "missing", None, *checked)
         case _:
-            return None
+            return _item_turned_up(number, event)
+
+
+def _item_turned_up(number: str, event: Event) -> LineChange | None:
+    """A missing item that was received on the spot says no ``late``: its receipt says what the line says."""
+    if event.type is not E.FOUND or "late" not in event.payload:
+        return None
+    outcome = "late" if event.payload["late"] else "found"
+    return LineChange(number, outcome, event.payload["condition"], event.actor, event.occurred_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from logistics.models import (
 
 VERSION = "1"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same record gives the same file
-PATIENT = frozenset({"patient_ref", "patient_name", "sex", "age"})
+PATIENT = frozenset({"patient_ref", "label_ref", "sex", "age"})
 
 
 def of_consignment(session: Session, number: str, *, signer: Signer | None, now: datetime) -> bytes:

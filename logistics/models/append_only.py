@@ -11,7 +11,10 @@ from collections.abc import Iterable
 
 from sqlalchemy import DDL, MetaData, Table, event
 
-APPEND_ONLY = ("custody_event", "manifest_version", "custody_digest", "custody_digest_leaf", "signing_key")
+APPEND_ONLY = (
+    "custody_event", "manifest_version", "custody_digest", "custody_digest_leaf", "signing_key", "audit_entry",
+    "print_entry",
+)  # fmt: skip
 """Never updated, never deleted."""
 
 FROZEN = {"act": ("id", "type", "body_sha256", "body", "username", "recorded_at")}

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from logistics.db import Base
 from logistics.models.network import Site
 
-# A kind says what the paper on it says. A blind sample is a ``specimen`` like any other: what tells it apart
+# A kind says what the paper on it says. A blind sample goes down in a parcel of whatever kind: that there is one inside
 # stands in ``blind_key`` alone.
-ITEM_KINDS = ("report", "quality_control", "proficiency", "specimen", "consumables", "other")
+ITEM_KINDS = ("report", "quality_control", "proficiency", "consumables", "other")
 
 
 class Item(Base):
@@ -33,7 +33,6 @@ class Item(Base):
     destination_code: Mapped[str] = mapped_column(ForeignKey("site.code"))
     lot: Mapped[str] = mapped_column(default="")
     expires_on: Mapped[str | None]  # local date YYYY-MM-DD, the last day of use
-    label_ref: Mapped[str] = mapped_column(default="")  # beside the number on a specimen's label: a masked reference
     registered_by: Mapped[str]
     labels_printed: Mapped[int] = mapped_column(default=0)
 
@@ -62,22 +61,31 @@ class ItemLine(Base):
 
     consignment_number: Mapped[str] = mapped_column(ForeignKey("consignment.number"), primary_key=True)
     item_number: Mapped[str] = mapped_column(ForeignKey("load_item.number"), primary_key=True, index=True)
-    outcome: Mapped[str] = mapped_column(default="expected")  # expected | unpacked | missing | as received_how
+    outcome: Mapped[str] = mapped_column(default="expected")
+    """expected | unpacked | missing | found | late, or how it was received (``received_how``)."""
     condition: Mapped[str | None]
     checked_by: Mapped[str | None]
     checked_at: Mapped[datetime | None]
 
 
 class BlindKey(Base):
-    """What a blind sample really is. Read by the laboratory manager who made it and his peers only; every read is
-    logged. Nothing of it stands in the custody log, on labels or in the act."""
+    """What a blind sample really is, and the only tie between the parcel it goes down in and the tube that comes up.
+
+    Read by the managers of the laboratory that made it only; every read is logged, under ``id``, which says nothing.
+    Nothing of it stands in the custody log, in the act, in lists or among the prints.
+    """
 
     __tablename__ = "blind_key"
 
-    item_number: Mapped[str] = mapped_column(ForeignKey("load_item.number"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    item_number: Mapped[str] = mapped_column(ForeignKey("load_item.number"), unique=True)
+    tube_number: Mapped[str] = mapped_column(ForeignKey("label_number.number"), unique=True)
     site_code: Mapped[str] = mapped_column(ForeignKey("site.code"), index=True)  # the laboratory that knows
     reference: Mapped[str]  # the laboratory's own number of the material
     expected: Mapped[str] = mapped_column(default="")  # the result that is expected, in words
+    tests: Mapped[str]  # codes, blank between: what the tube's label asks for
+    label_ref: Mapped[str] = mapped_column(default="")  # the made-up patient on its label, masked
+    labels_printed: Mapped[int] = mapped_column(default=0)
     made_by: Mapped[str]
     made_at: Mapped[datetime]
 

@@ -16,7 +16,6 @@ from logistics.queries.walk import Conditions, Cursor, Walk, page
 
 PAGE = 100
 EXPORT_PAGE = 1_000
-EXPORT_ROWS = 100_000
 TUBES = 20  # so many tubes may have had the same number
 
 
@@ -57,12 +56,11 @@ def find(session: Session, wanted: AuditFilter, *, after: str = "", size: int = 
 
 
 def export(session: Session, wanted: AuditFilter) -> Iterator[AuditEntry]:
-    """Everything, at most EXPORT_ROWS, a page at a time."""
-    after, left = "", EXPORT_ROWS
-    while left > 0:
-        found = find(session, wanted, after=after, size=min(EXPORT_PAGE, left))
+    """Everything, a page at a time."""
+    after = ""
+    while True:
+        found = find(session, wanted, after=after, size=EXPORT_PAGE)
         yield from found.rows
-        left -= len(found.rows)
         session.expunge_all()
         if found.after is None:
             return

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from logistics.domain import numbers
 from logistics.domain.access import Scope
 from logistics.errors import NotFound
-from logistics.models import LabelBatch, LabelNumber, Specimen
+from logistics.models import BlindKey, LabelBatch, LabelNumber, Specimen
 from logistics.services.label_ledger import PRINTED, STATES, VOIDED
 
 PAGE = 30
@@ -86,7 +86,9 @@ def runs(texts: Sequence[str]) -> list[tuple[str, str, int]]:
 
 
 def _visible(scope: Scope) -> Select[LabelBatch]:
-    query = select(LabelBatch)
+    # A blind sample's number is one like others; where it was made would tell.
+    blind = select(LabelNumber.batch_id).join(BlindKey, BlindKey.tube_number == LabelNumber.number)
+    query = select(LabelBatch).where(LabelBatch.id.not_in(blind))
     return query if scope.everything else query.where(LabelBatch.site_code.in_(sorted(scope.sites)))
 
 

@@ -178,8 +178,8 @@ def blind_key(session: Session, found: Item, user: User) -> BlindKey | None:
     """What a blind sample is; only for a manager of the laboratory that made it."""
     if user.role != "manager":
         return None
-    key = session.get(BlindKey, found.number)
-    return key if key is not None and key.site_code == user.site_code else None
+    query = select(BlindKey).where(BlindKey.item_number == found.number, BlindKey.site_code == user.site_code)
+    return session.scalars(query).first()
 
 
 def manifest(session: Session, number: str) -> ManifestVersion | None:

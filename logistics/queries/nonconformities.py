@@ -19,7 +19,6 @@ from logistics.services.recollection import open_tests
 PAGE = 100
 DEFAULT_DAYS = 30
 MOST_DAYS = 366
-MOST_ROWS = 100_000
 STATES = ("open", "closed")
 COME_BACK = (State.REJECTED, State.MISSING, State.LOST)
 MOST_RETURNED = 200
@@ -127,7 +126,7 @@ def page(session: Session, scope: Scope, wanted: Filter, number: int) -> Page:
 
 def export(session: Session, scope: Scope, wanted: Filter) -> Iterator[Nonconformity]:
     """All rows of the filter, read as they are sent."""
-    query = _rows(scope, wanted).limit(MOST_ROWS).execution_options(yield_per=500)
+    query = _rows(scope, wanted).execution_options(yield_per=500)
     yield from session.scalars(query)
 
 

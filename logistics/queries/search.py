@@ -24,7 +24,6 @@ from logistics.services.orders import PRIORITIES
 __all__ = ["Filter", "Page", "check", "couriers", "export", "find"]
 PAGE = 50
 EXPORT_PAGE = 500
-EXPORT_ROWS = 100_000
 STATES = (*(state.value for state in State if state is not State.NEW), "on_hold")
 
 
@@ -86,12 +85,11 @@ def _page(session: Session, asked: Question, after: str, size: int) -> Page:
 
 
 def export(session: Session, scope: Scope, username: str, wanted: Filter) -> Iterator[Specimen]:
-    """Everything found, at most EXPORT_ROWS, read a page at a time and forgotten: memory does not grow."""
-    after, left = "", EXPORT_ROWS
-    while left > 0:
-        found = find(session, scope, username, wanted, after=after, size=min(EXPORT_PAGE, left))
+    """Everything found, read a page at a time and forgotten: memory does not grow."""
+    after = ""
+    while True:
+        found = find(session, scope, username, wanted, after=after, size=EXPORT_PAGE)
         yield from found.rows
-        left -= len(found.rows)
         session.expunge_all()
         if found.after is None:
             return

@@ -15,7 +15,7 @@ from logistics.domain.access import Scope
 from logistics.domain.transitions import ConsignmentState as C
 from logistics.errors import Invalid
 from logistics.models import Consignment, Handover
-from logistics.queries.search import EXPORT_PAGE, EXPORT_ROWS, PAGE, couriers, site_known
+from logistics.queries.search import EXPORT_PAGE, PAGE, couriers, site_known
 from logistics.queries.search_leads import NARROW, Filter, Question, days, question
 from logistics.queries.search_text import may_name_seal, starting
 from logistics.queries.walk import Conditions, Cursor, Walk, page
@@ -63,12 +63,11 @@ def find(session: Session, scope: Scope, username: str, wanted: Filter, *, after
 
 
 def export(session: Session, scope: Scope, username: str, wanted: Filter) -> Iterator[Consignment]:
-    """Everything found, at most EXPORT_ROWS, a page at a time."""
-    after, left = "", EXPORT_ROWS
-    while left > 0:
-        found = find(session, scope, username, wanted, after=after, size=min(EXPORT_PAGE, left))
+    """Everything found, a page at a time."""
+    after = ""
+    while True:
+        found = find(session, scope, username, wanted, after=after, size=EXPORT_PAGE)
         yield from found.rows
-        left -= len(found.rows)
         session.expunge_all()
         if found.after is None:
             return

@@ -20,7 +20,6 @@ KINDS = ("not_packed", "not_sealed", "not_fetched", "not_forwarded")
 FORWARDED = (S.RECEIVED, S.ACCEPTED, S.ACCEPTED_CONCESSION)
 SOON, NEAR = timedelta(hours=1), timedelta(hours=3)
 SHOWN = 200
-MAX_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class SiteSum:
 
 
 def rows(
-    session: Session, scope: Scope, *, now: datetime, site: str = "", kind: str = "", limit: int = MAX_ROWS
+    session: Session, scope: Scope, *, now: datetime, site: str = "", kind: str = "", limit: int | None = None
 ) -> list[Row]:
     """Of the sites in ``scope``, what expires first before what has more time; then the oldest."""
     found: list[Row] = []

@@ -27,7 +27,7 @@ from logistics.domain.acts import Act, Answer, Status, digest
 from logistics.errors import Conflict, Forbidden, Invalid, LabrelayError, NotFound
 from logistics.models import Act as ActRow
 from logistics.models import User
-from logistics.services import network, signatures, waiting
+from logistics.services import act_fields, network, signatures, waiting
 from logistics.services.acts import HANDLERS
 from logistics.services.desk import Desk
 
@@ -94,6 +94,10 @@ def wake(session: Session, done: Iterable[tuple[Act, Answer]], now: datetime) ->
 
 
 def record_one(session: Session, act: Act, actor: User, scope: Scope, now: datetime) -> Answer:
+    try:
+        act = act_fields.checked(act)
+    except Invalid as error:  # what may not be kept is not: not even as a refusal
+        return act_fields.refusal(act, error)
     row = row_of(act, actor, now)
     if not insert_ignoring(session, ActRow.__table__, row):
         known = session.get_one(ActRow, act.id, populate_existing=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -19,12 +19,12 @@ from logistics.db import next_number
 from logistics.domain import numbers
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid, NotFound
-from logistics.models import BlindKey, Consignment, Item, ItemLine
+from logistics.models import Consignment, Item, ItemLine
 from logistics.models.catalogue import TEMP_CLASSES
 from logistics.models.items import ITEM_KINDS
 from logistics.services import alerts, lookup, network
 from logistics.services.desk import Desk
-from logistics.services.orders import issue_accession, local_day
+from logistics.services.orders import local_day
 
 RETURN = "return"
 SEND_OUT = "send_out"
@@ -44,7 +44,6 @@ class ItemLabelFacts:
     destination: str
     lot: str
     expires_on: str | None
-    label_ref: str = ""
 
 
 def facts(desk: Desk) -> ItemLabelFacts:
@@ -66,7 +65,6 @@ def facts(desk: Desk) -> ItemLabelFacts:
         destination=network.site(desk.session, desk.payload("destination"), field="destination").code,
         lot=desk.payload("lot", required=False, default="")[:MAX_TEXT],
         expires_on=_day(desk.payload("expires_on", required=False)),
-        label_ref=desk.payload("label_ref", required=False, default="")[:MAX_TEXT],
     )
 
 
@@ -85,7 +83,7 @@ def register(desk: Desk, wanted: ItemLabelFacts) -> Item:
     if wanted.destination == site:
         raise Conflict("item_at_destination", field="destination", site=site)
     item = Item(
-        number=_number(desk, wanted.kind),
+        number=_number(desk),
         kind=wanted.kind,
         description=wanted.description,
         quantity=wanted.quantity,
@@ -94,7 +92,6 @@ def register(desk: Desk, wanted: ItemLabelFacts) -> Item:
         destination_code=wanted.destination,
         lot=wanted.lot,
         expires_on=wanted.expires_on,
-        label_ref=wanted.label_ref,
         registered_by=desk.actor.username,
         state="new",
         state_since=desk.act.occurred_at,
@@ -111,16 +108,12 @@ def register(desk: Desk, wanted: ItemLabelFacts) -> Item:
         "destination": item.destination_code,
         "lot": item.lot,
         "expires_on": item.expires_on,
-        "label_ref": item.label_ref,
     }
     desk.append_item(item, E.REGISTERED, payload, site=site)
     return item
 
 
-def _number(desk: Desk, kind: str) -> str:
-    """A specimen sent down has the number of any other specimen, or its label would tell that it is a trial."""
-    if kind == "specimen":
-        return issue_accession(desk.session, desk.act.occurred_at)
+def _number(desk: Desk) -> str:
     day = local_day(desk.act.occurred_at)
     return numbers.issue(numbers.Kind.ITEM, next_number(desk.session, f"item:{day}"), day)
 
@@ -210,24 +203,3 @@ def check_not_expired(desk: Desk, item: Item) -> None:
     """Raises Conflict('item_expired') for a lot that is past its last day of use."""
     if item.expires_on is not None and item.expires_on < local_day(desk.act.occurred_at).isoformat():
         raise Conflict("item_expired", field="item", item=item.number, expires_on=item.expires_on)
-
-
-def make_blind(session: Session, item: Item, *, reference: str, expected: str, by: str, at: datetime) -> BlindKey:
-    """Write down what a blind sample really is, where neither the log nor the township can read it.
-
-    Raises Invalid without a reference, or for an item that is not labelled as a specimen.
-    """
-    if item.kind != "specimen":
-        raise Invalid("blind_needs_specimen", field="kind")
-    if not reference.strip():
-        raise Invalid("field_missing", field="reference")
-    key = BlindKey(
-        item_number=item.number,
-        site_code=item.origin_code,
-        reference=reference.strip()[:MAX_TEXT],
-        expected=expected.strip()[:MAX_TEXT],
-        made_by=by,
-        made_at=at,
-    )
-    session.add(key)
-    return key

@@ -19,7 +19,7 @@ posts of several people hold none of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -33,7 +33,7 @@ from logistics.domain.acts import Act, Answer, Status
 from logistics.errors import LabrelayError
 from logistics.models import Act as ActRow
 from logistics.models import User
-from logistics.services import custody, signatures, waiting
+from logistics.services import act_fields, custody, signatures, waiting
 from logistics.services.desk import Desk
 from logistics.services.shelf import Shelf, fetch, padded
 
@@ -76,14 +76,19 @@ def record_posts(session: Session, posts: Sequence[Post], *, now: datetime) -> l
     given = [(act, post) for post in posts for act in post.acts]
     if len({act.id for act, _ in given}) < len(given):
         raise Apart
+    sifted = [act_fields.sifted(post.acts) for post in posts]
+    kept = [replace(post, acts=acts) for post, (acts, _) in zip(posts, sifted, strict=True)]
     signatures.begin(session)
+    given = [(act, post) for post in kept for act in post.acts]
     recording = _Recording(session, given, now)
     try:
-        recording.work(posts)
+        recording.work(kept)
     except IntegrityError as error:
         raise Apart from error
     answers = recording.answers
     done = [(act, answers[act.id]) for act, _ in given if answers[act.id].status is Status.DONE]
+    for _, refused in sifted:
+        answers.update(refused)
     if done:
         answers.update(custody.wake(session, done, now))
     if any(act.type not in TOGETHER for act, _ in done):

@@ -12,7 +12,7 @@ from logistics import tasks
 from logistics.domain import numbers
 from logistics.integrity import edge
 from logistics.models import Box, Item
-from logistics.services import items, jobs, offers, prints
+from logistics.services import blind, jobs, offers, prints
 from tests import courier_day, send_outs
 from tests import factories as f
 from tests.factories import COUNTY, PIN, START, TOWN, act, do, done
@@ -122,11 +122,9 @@ def _loads(session: Session, now: datetime) -> dict[str, Any]:
     _item(session, at, "report", courier_day.FAR, description="A4", quantity=12)
     _item(session, at, "proficiency", courier_day.FAR, description="CBC EQA", temp_class="cold_2_8", lot="PT-07",
           expires_on="2026-04-30")  # fmt: skip
-    blind = _item(
-        session, at, "specimen", courier_day.FAR, description="HBsAg", temp_class="cold_2_8", label_ref="陈**"
-    )
-    items.make_blind(session, session.get_one(Item, blind), reference="EQA-2026-03", expected="HBsAg +",
-                     by="manager", at=at)  # fmt: skip
+    parcel = _item(session, at, "other", courier_day.FAR, description="HBsAg", temp_class="cold_2_8")
+    blind.make(session, session.get_one(Item, parcel), reference="EQA-2026-03", expected="WBC 6.1", tests=["CBC"],
+               label_ref="陈**", stock="roll_50x30", symbology="code128", by="manager", now=at)  # fmt: skip
     session.commit()
     here = [_item(session, at, "report", TOWN, description="A4", quantity=9),
             _item(session, at, "consumables", TOWN, description="EDTA-K2", quantity=200)]  # fmt: skip
@@ -137,7 +135,7 @@ def _loads(session: Session, now: datetime) -> dict[str, Any]:
     coming = _bag(session, [_item(session, at, "report", TOWN, description="A4")], SECOND_BAG, "SL70006", at)
     take = {"other": "receiver", "pin": PIN, "count": 1}
     done(session, "courier", act("hand_over", {"consignment": coming}, take, site=COUNTY, at=at))
-    return {"return_load": brought, "item": blind}
+    return {"return_load": brought, "item": parcel}
 
 
 def _item(session: Session, at: datetime, kind: str, goal: str, **more: Any) -> str:

@@ -93,6 +93,7 @@ SCREENS = (
     Screen("manager", "/recalls"),
     Screen("manager", "/recalls?site={site}&test=CBC"),
     Screen("manager", "/loads/items/{item}", "html[data-loads]"),
+    Screen("manager", "/loads/blind"),
     Screen("manager", "/handovers"),
     Screen("manager", "/nonconformities"),
     Screen("manager", "/search?q=2611"),

@@ -72,12 +72,14 @@ def test_workbook_runs_nothing() -> None:
 
 
 def test_long_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More rows than a sheet holds go on in the next sheet; a text longer than a cell is cut."""
-    monkeypatch.setattr(exports, "SHEET_ROWS", 4)
-    book = load_workbook(io.BytesIO(b"".join(xlsx_rows(["n"], [[n] for n in range(7)]))))
-    assert [[row[0].value for row in sheet.iter_rows()] for sheet in book] == [
-        ["n", 0, 1, 2], ["n", 3, 4, 5], ["n", 6],
-    ]  # fmt: skip
+    """More rows than a sheet holds go on in the next sheet, and the full one says where; a long text is cut."""
+    monkeypatch.setattr(exports, "SHEET_ROWS", 5)
+    for count in range(9):
+        written = b"".join(xlsx_rows(["n"], [[n] for n in range(count)], sheet="a"))
+        book = [[row[0].value for row in sheet.iter_rows()] for sheet in load_workbook(io.BytesIO(written))]
+        assert [n for sheet in book for n in sheet if isinstance(n, int)] == list(range(count))
+        assert len(book) == exports.sheets(count)
+    assert book == [["n", 0, 1, 2, "→ a 2"], ["n", 3, 4, 5, "→ a 3"], ["n", 6, 7]]
     assert len(safe_text("=" * 40_000)) == exports.CELL_CHARACTERS
 
 

@@ -17,7 +17,8 @@ from logistics.domain.digests import Digest, signed_bytes, text_hash
 from logistics.errors import Conflict, Unavailable
 from logistics.integrity import check, digests, keys
 from logistics.integrity.keys import Signer
-from logistics.models import CustodyDigest, CustodyEvent, SigningKey
+from logistics.models import AuditEntry, CustodyDigest, CustodyEvent, SigningKey
+from logistics.services import prints
 from tests import factories as f
 from tests.tamper import unlocked
 
@@ -97,10 +98,14 @@ def test_a_day_is_not_signed_before_it_is_over(session: Session, signer: Signer,
 
 
 @pytest.mark.parametrize("table", ["custody_event", "manifest_version", "custody_digest", "custody_digest_leaf",
-                                   "signing_key", "act"])  # fmt: skip
+                                   "signing_key", "act", "audit_entry", "print_entry"])  # fmt: skip
 def test_the_database_refuses_to_change_the_record(signed: Session, table: str) -> None:
     """UPDATE and DELETE (and TRUNCATE on PostgreSQL) raise an error that names the table."""
-    column = {"signing_key": "public_key", "act": "body", "manifest_version": "seal_number"}.get(table, "hash")
+    signed.add(AuditEntry(at=f.START, username="nurse", action="login"))
+    prints.log(signed, "manifest", "CN2603090001K", by="nurse", now=f.START)
+    signed.commit()
+    columns = {"signing_key": "public_key", "act": "body", "manifest_version": "seal_number"}
+    column = columns.get(table, "username" if table in {"audit_entry", "print_entry"} else "hash")
     statements = [f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}"]
     if signed.get_bind().dialect.name == "postgresql":
         statements.append(f"TRUNCATE {table} CASCADE")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain import numbers, transitions
@@ -14,7 +14,7 @@ from logistics.domain.acts import Status
 from logistics.domain.cold_chain import ExcursionFact
 from logistics.domain.custody import EventType as E
 from logistics.models import Alert, Box, Consignment, CustodyEvent, Handover, Item, ItemLine, Pickup
-from logistics.services import alerts, cold_chain, items, rebuild
+from logistics.services import alerts, cold_chain, rebuild
 from tests import factories as f
 from tests.factories import act, do, done
 
@@ -153,6 +153,52 @@ def test_counts_reconcile_and_a_missing_item_is_declared_by_name(world: Session)
     assert rebuild.differences(world) == []
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize(("finder", "site"), [("nurse", f.TOWN), ("receiver", f.COUNTY)])
+def test_a_missing_item_turns_up_after_the_receipt_was_closed(world: Session, finder: str, site: str) -> None:
+    """At the township or where it came from: it stands there, its line says when, the alert ends, it may go on again;
+    from the log alone comes the same."""
+    number, load = packed(world)
+    brought(world, load, 1)
+    done(world, "nurse", act("item_missing", {"consignment": load, "item": number}))
+    done(world, "nurse", act("close_receipt", {"consignment": load}))
+    subject = {"consignment": load, "item": number}
+    assert do(world, "nurse", act("receive_item", subject, {"condition": "good"})).code == "receipt_closed"
+    turned_up = act("found_item", {"item": number}, {"condition": "damaged"})
+    assert do(world, "courier", act("found_item", {"item": number}, {"condition": "good"}, site=f.TOWN)).status is (
+        Status.REFUSED
+    )
+    assert do(world, "nurse2", turned_up).code == "item_unknown"
+    assert do(world, finder, act("found_item", {"item": number})).code == "field_missing"
+    result = done(world, finder, act("found_item", {"item": number}, {"condition": "damaged"}))
+    assert (result["state"], result["condition"], result["missed"]) == ("received", "damaged", load)
+    assert (item(world, number).location_code, item(world, number).received_by) == (site, finder)
+    line = world.get_one(ItemLine, (load, number), populate_existing=True)
+    assert (line.outcome, line.condition, line.checked_by) == ("late", "damaged", finder)
+    assert world.scalars(select(Alert.state).where(Alert.kind == "load_missing")).all() == ["ended"]
+    assert do(world, finder, act("found_item", {"item": number}, {"condition": "good"})).code == "item_not_missing"
+    if site == f.COUNTY:
+        world.get_one(Box, "BAG-1").location_code = f.COUNTY
+        world.commit()
+        done(world, "receiver", act("pack_item", {"item": number, "box": "BAG-1"}))
+    world.rollback()
+    assert rebuild.differences(world) == [] if site == f.TOWN else True
+    assert rebuild.verify_log(world) == []
+    rebuild.apply(world)
+    world.commit()
+    assert rebuild.differences(world) == []
+
+
+def test_a_missing_item_may_be_found_while_the_receipt_is_open(world: Session) -> None:
+    """Then its line says found, and the receipt closes over it."""
+    number, load = packed(world)
+    brought(world, load, 1)
+    done(world, "nurse", act("item_missing", {"consignment": load, "item": number}))
+    done(world, "nurse", act("found_item", {"item": number}, {"condition": "good"}))
+    assert done(world, "nurse", act("close_receipt", {"consignment": load}))["counts"] == {"found": 1}
+    assert rebuild.differences(world) == []
+
+
 def test_only_the_township_it_goes_to_receives_it(world: Session) -> None:
     """Another township's nurse sees nothing; the courier who brought it cannot close the receipt."""
     number, load = packed(world)
@@ -212,16 +258,6 @@ def test_an_item_from_the_city_goes_down_by_the_county(world: Session) -> None:
     done(world, "receiver", act("close_receipt", {"consignment": load}))
     assert done(world, "receiver", act("pack_item", {"item": number, "box": "BAG-1"}))["destination"] == f.TOWN
     assert rebuild.differences(world) == []
-
-
-def test_a_blind_sample_looks_like_any_specimen(world: Session) -> None:
-    """Its number is an accession number, its kind 'specimen'; what it is stands neither in the log nor in the act."""
-    number = registered(world, "specimen", description="血清", temp_class="cold_2_8")
-    assert numbers.verify(number, numbers.Kind.ACCESSION)
-    items.make_blind(world, item(world, number), reference="EQA-2026-03", expected="HBsAg +", by="manager", at=f.START)
-    world.commit()
-    kept = world.execute(text("SELECT body FROM act UNION ALL SELECT body FROM custody_event")).scalars().all()
-    assert not [body for body in kept if "EQA-2026-03" in body or "HBsAg" in body or "blind" in body]
 
 
 def fact(box: str, **more: Any) -> ExcursionFact:

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.both_databases
 STAGES = ("registered", "collected", "packed", "delivered")
 NURSE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("collect", {}), ("pack", {"box": "BX-C"}), ("pack", {"box": "BX-D"}), ("pack", {"box": "BX-T"}),
-    ("note", {"text": "seen"}), ("accept", {}),
+    ("note", {"note": "seen"}), ("accept", {}),
 )  # fmt: skip
 RECEIVER: tuple[tuple[str, dict[str, Any]], ...] = (
     ("receive", {"condition": "good"}), ("receive", {"condition": "leaked"}), ("receive", {}), ("accept", {}),
     ("accept", {"reason": "HAEMOLYSED"}), ("reject", {"reason": "CLOTTED"}), ("reject", {"reason": "NONE"}),
-    ("hold", {"reason": "look"}), ("note", {"text": "seen"}),
+    ("hold", {"reason": "look"}), ("note", {"note": "seen"}),
 )  # fmt: skip
 Recorder = Callable[..., Any]
 

@@ -25,19 +25,21 @@ from logistics.domain.numbers import Kind
 from logistics.models import (
     Alert,
     ApiToken,
+    BlindKey,
     Box,
     Channel,
     Consignment,
     ConsignmentLine,
     Contract,
     HandoverHalf,
+    Item,
     Pickup,
     Plan,
     Specimen,
     StabilityRuleRow,
     User,
 )
-from logistics.services import attachments, label_ledger, prints
+from logistics.services import attachments, blind, label_ledger, prints
 from telemetry import devices
 from telemetry.models import ExcursionRow
 from tests import factories
@@ -49,6 +51,7 @@ COLLECTOR = frozenset({"collector"})
 COURIER = frozenset({"courier"})
 DISPATCHER = frozenset({"dispatcher"})
 RECEIVER = frozenset({"receiver"})
+MANAGER = frozenset({"manager"})
 LABORATORY = frozenset({"receiver", "manager"})
 ADMINISTRATOR = frozenset({"administrator"})
 OVERSIGHT = frozenset({"administrator", "auditor"})
@@ -373,6 +376,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "loads.boxes_home"): Row(COLLECTOR | RECEIVER, Nothing("a box elsewhere is refused by the act")),
     ("GET", "loads.incoming"): Row(COLLECTOR | LABORATORY, OWN),
     ("GET", "loads.item"): Row(JOURNEY, HIDDEN, lambda w: {"number": w.extra["item"]}),
+    ("GET", "blind_samples.listing"): Row(MANAGER, Listed(lambda w: w.extra["blind_tube"])),
+    ("POST", "blind_samples.label"): Row(MANAGER, HIDDEN, lambda w: {"key_id": w.extra["blind"]}),
     ("GET", "loads.boxes"): Row(LABORATORY | DISPATCHER | OVERSIGHT, Listed(lambda w: f"{TOWN}站")),
     ("POST", "load_prints.labels"): Row(LABORATORY, Refused("label_none"),
                                         sent=lambda w: {"data": {"item": w.extra["item"]}}),
@@ -430,6 +435,7 @@ def build(session: Session) -> World:
     late = _late(session, "nurse", "BX-C")
     unfit, photo = _unfit(session, ours)
     load, item = _loads(session)
+    trial = _blind(session)
     _late(session, "nurse2", "BX-O")
     line = session.scalars(select(ConsignmentLine).where(ConsignmentLine.consignment_number == ours)).first()
     assert line is not None
@@ -474,6 +480,8 @@ def build(session: Session) -> World:
             "label": label,
             "photo": photo,
             "unfit": unfit,
+            "blind": trial.id,
+            "blind_tube": trial.tube_number,
             "called": called,
             "unsent": factories.collected(session, "2600990098").accession,
             "called_id": called_id,
@@ -521,6 +529,16 @@ def _loads(session: Session) -> tuple[str, str]:
     load = done(session, "receiver", act("pack_item", {"item": packed, "box": "BAG-O"}))["consignment"]
     done(session, "receiver", act("seal", {"consignment": load}, {"seal": "SL-LOAD"}))
     return str(load), str(waiting)
+
+
+def _blind(session: Session) -> BlindKey:
+    """A blind sample that our laboratory's manager has put into a parcel."""
+    payload = {"kind": "other", "destination": TOWN}
+    number = factories.done(session, "manager", factories.act("register_item", {}, payload))["item"]
+    return blind.make(
+        session, session.get_one(Item, number), reference="EQA-1", expected="", tests=["CBC"], label_ref="",
+        stock="roll_50x30", symbology="code128", by="manager", now=START,
+    )  # fmt: skip
 
 
 def _county(

@@ -12,7 +12,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from logistics.db import Base, db
+from logistics.models import AuditEntry
 from logistics.models.append_only import APPEND_ONLY
+from logistics.services import prints
 from tests import factories as f
 from web.database_role import CannotGrant, make_role, statements
 
@@ -75,12 +77,17 @@ def test_acts_work_and_the_record_cannot_be_touched(request: pytest.FixtureReque
             session.execute(text(statement))
         assert isinstance(getattr(caught.value, "orig", None), psycopg.errors.InsufficientPrivilege), statement
         session.rollback()
+    assert {"audit_entry", "print_entry"} <= set(APPEND_ONLY)
+    session.add(AuditEntry(at=f.START, username="nurse", action="login"))
+    prints.log(session, "manifest", "CN2603090001K", by="nurse", now=f.START)
+    session.commit()
     session.execute(text("UPDATE act SET status = status"))  # an act is settled later
     session.rollback()
 
 
 def column(table: str) -> str:
-    return {"signing_key": "public_key", "manifest_version": "seal_number"}.get(table, "hash")
+    others = {"signing_key": "public_key", "manifest_version": "seal_number"}
+    return others.get(table, "username" if table in {"audit_entry", "print_entry"} else "hash")
 
 
 def test_an_odd_name_is_refused() -> None:

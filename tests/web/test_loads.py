@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from logistics.models import AuditEntry, BlindKey, Box, Consignment, Item, PrintEntry, Site
+from logistics.models import Box, Consignment, Item, PrintEntry, Site
 from tests import factories as f
 from tests.factories import act, done
 
@@ -128,36 +128,6 @@ def test_a_refused_form_can_be_read_in_the_other_language(desk: FlaskClient) -> 
     assert desk.get(link[1]).status_code == 200
 
 
-def test_what_a_blind_sample_is_only_its_laboratory_learns(
-    desk: FlaskClient, session: Session, new_client: New, login: Login
-) -> None:
-    """The manager writes it down and reads it again, logged; receiver and township see a specimen like any other."""
-    manager = login(new_client(), "manager")
-    manager.get("/account?lang=en")
-    sent = form(kind="specimen", description="serum", quantity="1", temp_class="cold_2_8", label_ref="陈小明",
-                reference="EQA-2026-03", expected="HBsAg +")  # fmt: skip
-    assert text(desk.post("/loads/register", data=sent)).count("Your role may not do this.") == 1
-    only = manager.post("/loads/register", data=sent | {"reference": ""})
-    assert beside(text(only), "reference") == "This is needed."
-    assert 'value="HBsAg +"' in text(only)
-    assert items(session) == []
-    assert manager.post("/loads/register", data=sent).status_code == 302
-    (one,) = items(session)
-    assert (one.kind, one.label_ref) == ("specimen", "陈**")
-    assert session.scalars(select(BlindKey.reference)).all() == ["EQA-2026-03"]
-    session.rollback()
-    page = text(manager.get(f"/loads/items/{one.number}"))
-    assert "Reference EQA-2026-03, expected: HBsAg +. Made by Manager." in page
-    for name in ("receiver", "nurse", "auditor"):
-        seen = text(login(new_client(), name).get(f"/loads/items/{one.number}?lang=en"))
-        assert "Specimen for testing" in seen
-        assert "EQA-2026-03" not in seen
-        assert "lind" not in seen
-    session.rollback()
-    reads = session.execute(select(AuditEntry.action, AuditEntry.username).where(AuditEntry.subject == one.number))
-    assert [tuple(entry) for entry in reads] == [("blind_made", "manager"), ("blind_read", "manager")]
-
-
 def test_rows_are_packed_each_by_itself(desk: FlaskClient, session: Session) -> None:
     """One row is sealed; the other has no seal number: it says so, keeps its box, and is still there."""
     first, second = waits(session), waits(session, SECOND)
@@ -256,3 +226,26 @@ def test_items_of_another_county_do_not_exist(
     session.rollback()
     printed = session.execute(select(PrintEntry.subject, PrintEntry.version, PrintEntry.username)).all()
     assert [tuple(entry) for entry in printed] == [(load, 1, "receiver")]
+
+
+def test_a_missing_item_can_be_found_from_the_page(
+    desk: FlaskClient, session: Session, new_client: New, login: Login
+) -> None:
+    """The closed receipt leads to the item, whose page asks for its condition; who may not say it is not asked."""
+    number = waits(session)
+    desk.post("/loads/pack", data=row("TOWN:", number) | {"form_id": str(uuid.uuid4())})
+    session.rollback()
+    load = session.scalars(select(Consignment.number)).one()
+    for who, other, site in (("courier", "receiver", f.COUNTY), ("nurse", "courier", f.TOWN)):
+        signed = {"other": other, "pin": f.PIN, "count": 1}
+        done(session, who, act("hand_over", {"consignment": load}, signed, site=site))
+    done(session, "nurse", act("item_missing", {"consignment": load, "item": number}))
+    done(session, "nurse", act("close_receipt", {"consignment": load}))
+    nurse = login(new_client(), "nurse")
+    assert f'href="/loads/items/{number}"' in text(nurse.get("/loads/incoming"))
+    assert 'data-found-condition="good"' in text(nurse.get(f"/loads/items/{number}"))
+    assert "data-found-condition" not in text(login(new_client(), "auditor").get(f"/loads/items/{number}"))
+    done(session, "nurse", act("found_item", {"item": number}, {"condition": "good"}))
+    page = text(nurse.get(f"/loads/items/{number}?lang=en"))
+    assert "data-found-condition" not in page
+    assert "Found" in page

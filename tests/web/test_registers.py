@@ -297,8 +297,8 @@ def test_every_register_that_leaves_is_on_record(manager: FlaskClient, session: 
     manager.get(f"/registers?{DAY}")
     session.rollback()
     assert session.scalars(select(PrintEntry)).all() == []
-    manager.get(f"/registers.pdf?{DAY}")
-    manager.get(f"/registers.xlsx?from=2026-03-08&to=2026-03-09&site={f.TOWN}")
+    assert manager.get(f"/registers.pdf?{DAY}").data
+    assert manager.get(f"/registers.xlsx?from=2026-03-08&to=2026-03-09&site={f.TOWN}").data
     manager.get("/registers.pdf?from=x")
     session.rollback()
     rows = session.scalars(select(PrintEntry).order_by(PrintEntry.id)).all()
@@ -308,6 +308,10 @@ def test_every_register_that_leaves_is_on_record(manager: FlaskClient, session: 
     ]
     entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "exported").order_by(AuditEntry.id)).all()
     assert [entry.detail["filter"].get("site") for entry in entries] == [None, f.TOWN]
+    ended = session.scalars(select(AuditEntry).where(AuditEntry.action == "export_ended").order_by(AuditEntry.id)).all()
+    assert [(one.subject, one.detail["rows"], one.detail["whole"]) for one in ended] == [
+        (entry.subject, 2, True) for entry in entries
+    ]
 
 
 def test_the_files_are_in_the_readers_language_with_heads_in_both(manager: FlaskClient, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from logistics import exports
 from logistics.db import db
 from logistics.domain.access import Scope
 from logistics.errors import Invalid
@@ -230,6 +231,30 @@ def test_an_export_that_is_cut_short_says_so(loaded: Session, app: Flask, client
     with app.app_context():
         entries = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "exported")).all()
     assert len(entries) == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_an_export_has_no_end_but_the_last_row(
+    loaded: Session, app: Flask, client: FlaskClient, login: Login, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """More than 100,000 rows come whole, in several sheets where one is too small; file and audit log say so."""
+    monkeypatch.setattr(exports, "SHEET_ROWS", 60_000)
+    entry = {"at": f.START, "username": "nurse", "action": "login", "subject": "", "address": "", "detail": {}}
+    loaded.execute(insert(AuditEntry), [entry] * 100_050)
+    loaded.commit()
+    raw = login(client, "auditor").get(f"/admin/audit/export?action=login&format={form}&lang=en").get_data()
+    if form == "csv":
+        found = len(raw.splitlines()) - 1
+    else:
+        first, second = load_workbook(io.BytesIO(raw), read_only=True)
+        rows = [list(first.iter_rows(values_only=True)), list(second.iter_rows(values_only=True))]
+        assert rows[0][-1][0] == "This sheet is full. The table goes on in sheet “Labrelay 2”."
+        found = len(rows[0]) - 2 + len(rows[1]) - 1
+    assert found >= 100_050
+    loaded.rollback()
+    detail = loaded.scalars(select(AuditEntry.detail).where(AuditEntry.action == "export_ended")).one()
+    sheets = {"sheets": 2} if form == "xlsx" else {}
+    assert detail == {"kind": "audit", "rows": found, "whole": True, **sheets}
 
 
 # --- saved filters ---

@@ -20,7 +20,6 @@ from logistics.db import in_transaction
 from logistics.domain.access import Scope
 from logistics.domain.acts import HOWS, Act, Answer
 from logistics.errors import Invalid, LabrelayError
-from logistics.imports.text import mask_name
 from logistics.models import User
 from logistics.services import custody, reference, together
 from web import auth, remembered
@@ -188,7 +187,7 @@ def to_act(sent: ActIn) -> Act:
         type=sent.type,
         occurred_at=clock.parse_instant(sent.occurred_at),
         subject=sent.subject,
-        payload=without_names(sent.payload),
+        payload=sent.payload,
         device=sent.device[:64],
         seq=sent.seq,
         how=sent.how,
@@ -199,15 +198,9 @@ def to_act(sent: ActIn) -> Act:
     )
 
 
-def without_names(payload: dict[str, Any]) -> dict[str, Any]:
-    """A patient's name is masked before anything is kept, whatever the sender forgot."""
-    reference = payload.get("patient_ref")
-    return {**payload, "patient_ref": mask_name(str(reference))} if reference else payload
-
-
 def degrees(value: float) -> str:
-    """Five decimals (about a metre) as text: the log holds no floats."""
-    return str(Decimal(repr(value)).quantize(Decimal("0.00001")))
+    """As text: the log holds no floats."""
+    return str(Decimal(repr(value)))
 
 
 def _id_of(raw: msgspec.Raw) -> str:

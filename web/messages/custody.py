@@ -23,6 +23,11 @@ MESSAGES = {
     "act_role": _l("Your role may not do this."),
     "field_missing": _l("This is needed."),
     "field_malformed": _l("This is not of the right form."),
+    "field_unknown": _l("Such an act has no field of this name. Nothing was recorded."),
+    "text_has_id_number": _l(
+        "This looks like an identity card number. It must not be kept: name the tube by its number, and send again."
+    ),
+    "text_has_phone": _l("This looks like a phone number. It must not be kept here: leave it out, and send again."),
     "float_in_log": _l('Send measured values as text, for example "5.2".'),
     "site_missing": _l("It is not known where this happened."),
     "user_unknown": _l("There is no such user."),

@@ -23,11 +23,12 @@ from logistics.domain.acts import Act, Answer, Status
 from logistics.errors import Conflict, Invalid, LabrelayError
 from logistics.imports.text import clean, identifier, mask_name
 from logistics.models import Act as ActRow
-from logistics.models import Box, Consignment, Reason, Specimen, Test, User
+from logistics.models import Box, Consignment, Reason, Test, User
 from logistics.queries import worklists
 from logistics.services import custody, legs
+from web import patients
 from web.access import access
-from web.auth import audit, scope
+from web.auth import scope
 from web.errors import status_of
 from web.label_words import REPRINT_REASONS
 from web.messages import sentence_of
@@ -38,6 +39,7 @@ blueprint = Blueprint("collector", __name__, url_prefix="/collector")
 blueprint.record_once(office.install_filters)
 FIELDS = ("accession", "patient_ref", "sex", "age", "department", "priority", "tests", "order_number")
 STICKY = ("department", "priority", "tests")
+SHOWN_RECENT = 8
 
 
 @blueprint.get("/")
@@ -64,16 +66,8 @@ def worklist() -> str:
         reprint_words=REPRINT_REASONS,
         now=now,
     )
-    _log_reading(rows, "worklist")
+    patients.log_page(rows, "worklist")
     return page
-
-
-def _log_reading(rows: Sequence[Specimen], page: str) -> None:
-    """Reads of patient references are logged, also the masked ones of a list."""
-    shown = sum(1 for row in rows if row.patient_ref)
-    if shown:
-        with transaction() as session:
-            audit(session, "patient_refs_read", current_user.site_code or "", shown=shown, page=page)
 
 
 # --- new orders -------------------------------------------------------------------------------------------
@@ -125,15 +119,17 @@ def _order_page(form: OrderForm) -> str:
     session = db.session()
     now = clock.now()
     recent = [row for row in worklists.worklist(session, scope(), now=now) if row.state == "registered"]
-    recent.sort(key=lambda row: (row.registered_at, row.id), reverse=True)
-    return render_template(
+    recent = sorted(recent, key=lambda row: (row.registered_at, row.id), reverse=True)[:SHOWN_RECENT]
+    page = render_template(
         "collector/order.html",
         form=form,
         keep=request.values.get("keep") or request.values.get("keep_tests"),
         tests=test_list(session),
-        recent=recent[:8],
+        recent=recent,
         counts=worklists.counts(session, scope(), now=now),
     )
+    patients.log_page(recent, "new_order")
+    return page
 
 
 def test_list(session: Session) -> list[dict[str, str]]:
@@ -347,7 +343,7 @@ def outcomes() -> str:
         days=days,
         now=now,
     )
-    _log_reading(rows, "outcomes")
+    patients.log_page(rows, "outcomes")
     return page
 
 

@@ -22,7 +22,7 @@ from logistics.models import Box, Consignment, ConsignmentLine, Handover, Manife
 from logistics.queries import receiving, worklists
 from logistics.services import prints
 from logistics.services.items import RETURN
-from web import printing
+from web import patients, printing
 from web.access import access
 from web.auth import scope
 from web.rendering import locale
@@ -70,6 +70,7 @@ def specimens() -> Response:
         _log(
             session, "specimen_label", [one.accession for one in again], copies=copies, output=on.output, reason=reason
         )
+        patients.log(session, one_by_one, "labels")
         for one in one_by_one:
             one.labels_printed += copies
     return response

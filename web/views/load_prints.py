@@ -33,10 +33,7 @@ MOST_LABELS = 300
 @blueprint.post("/items", endpoint="labels")
 @access("receiver", "manager")
 def item_labels() -> Response:
-    """Labels of the items named (``item`` repeated), as ``labels.specimens`` takes the rest of the form.
-
-    A specimen's is the one that every specimen has.
-    """
+    """Labels of the items named (``item`` repeated), as ``labels.specimens`` takes the rest of the form."""
     numbers = request.form.getlist("item")[:MOST_LABELS]
     with transaction() as session:
         query = select(Item).where(Item.number.in_(numbers)).order_by(Item.destination_code, Item.number)
@@ -52,9 +49,8 @@ def item_labels() -> Response:
         )
         response = printing.send(drawings, on, "labels", copies=copies)
         for one in chosen:
-            kind = "specimen_label" if one.kind == "specimen" else "item_label"
             why = reason if one.labels_printed else ""
-            _log(session, kind, one.number, copies=copies, output=on.output, reason=why)
+            _log(session, "item_label", one.number, copies=copies, output=on.output, reason=why)
             one.labels_printed += copies
     return response
 
@@ -64,15 +60,6 @@ def _log(session: Session, kind: str, subject: str, **more: Any) -> None:
 
 
 def label_of(item: Item) -> labels.SpecimenLabel:
-    """What stands on the item. Nothing here may tell a blind sample from a specimen: it does not ask."""
-    if item.kind == "specimen":
-        return labels.SpecimenLabel(
-            accession=item.number,
-            site=office.site_name(item.origin_code),
-            specimen_type=item.description,
-            temp_class=item.temp_class or "",
-            patient_ref=item.label_ref,
-        )
     return labels.SpecimenLabel(
         accession=item.number,
         site=office.site_name(item.destination_code),

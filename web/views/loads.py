@@ -18,20 +18,19 @@ from werkzeug.wrappers import Response
 from logistics import clock
 from logistics.db import db, transaction
 from logistics.domain.acts import Act, Answer, Status
-from logistics.errors import Conflict, Forbidden, Invalid, LabrelayError
-from logistics.imports.text import mask_name
+from logistics.errors import Conflict, Invalid, LabrelayError
 from logistics.models import Act as ActRow
 from logistics.models import Box, Item, User
 from logistics.models.items import ITEM_KINDS
 from logistics.queries import loads as queries
 from logistics.queries import worklists
-from logistics.services import custody, items, legs
+from logistics.services import custody, legs
 from web import auth, load_words
 from web.access import access
 from web.auth import scope
 from web.forms import NO_PROBLEM, Page, Problem, attempt, typed
 from web.messages import sentence_of
-from web.views import office
+from web.views import blind_samples, office
 
 blueprint = Blueprint("loads", __name__, url_prefix="/loads")
 
@@ -122,18 +121,18 @@ def _batches(session: Session, site: str, goals: Sequence[queries.Goal], carrier
 @blueprint.post("/register")
 @access(*LABORATORY)
 def register() -> Page:
-    """One item for each site that was chosen. What a blind sample is, only a manager writes down."""
+    """One item for each site that was chosen. That there is a blind sample inside, only a manager writes down."""
 
     def work(session: Session) -> Response:
         sites = list(dict.fromkeys(request.form.getlist("site")))
         if not sites or len(sites) > MOST_SITES:
             raise Invalid("items_none", field="site")
         payload = _payload()
-        blind = _blind_reference()
+        blind = blind_samples.asked()
         acts = [Act("", "register_item", clock.now(), {}, payload | {"destination": site}) for site in sites]
         answers = perform(session, acts)
-        for answer in answers if blind else ():
-            _make_blind(session, str(answer.result["item"]), blind)
+        if blind is not None:
+            blind_samples.make(session, [str(answer.result["item"]) for answer in answers], blind)
         flash(ngettext("%(num)d item registered.", "%(num)d items registered.", len(acts)), "ok")
         return redirect(url_for("loads.send") + "#pack")
 
@@ -150,29 +149,7 @@ def _payload() -> dict[str, Any]:
     values: dict[str, Any] = {
         name: form.get(name, "").strip() for name in ("kind", "description", "temp_class", "lot", "expires_on")
     }
-    return {**values, "quantity": quantity, "label_ref": mask_name(form.get("label_ref", ""))}
-
-
-def _blind_reference() -> str:
-    """Raises Forbidden for somebody else than a manager; Invalid when only the expected result was written."""
-    blind = request.form.get("reference", "").strip()
-    if (blind or request.form.get("expected", "").strip()) and current_user.role != "manager":
-        raise Forbidden("act_role", field="reference")
-    if request.form.get("expected", "").strip() and not blind:
-        raise Invalid("field_missing", field="reference")
-    return blind
-
-
-def _make_blind(session: Session, number: str, reference: str) -> None:
-    items.make_blind(
-        session,
-        session.get_one(Item, number),
-        reference=reference,
-        expected=request.form.get("expected", ""),
-        by=current_user.username,
-        at=clock.now(),
-    )
-    auth.audit(session, "blind_made", number)
+    return {**values, "quantity": quantity}
 
 
 @blueprint.post("/pack")
@@ -293,7 +270,7 @@ def incoming() -> str:
 @blueprint.get("/items/<number>")
 @access("collector", "courier", "dispatcher", "auditor", *LABORATORY)
 def item(number: str) -> str:
-    """An item from its registration on. What a blind sample is, its laboratory's manager alone sees; that is logged."""
+    """An item from its registration on. That it holds a blind sample, its laboratory's managers alone see; logged."""
     session = db.session()
     found = queries.item(session, scope(), number)
     events = queries.item_events(session, number)
@@ -310,7 +287,7 @@ def item(number: str) -> str:
     )
     if key is not None:
         with transaction() as writing:
-            auth.audit(writing, "blind_read", number)
+            auth.audit(writing, "blind_read", key.id)
     return page
 
 

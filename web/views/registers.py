@@ -27,9 +27,9 @@ from logistics.queries import registers, search
 from logistics.queries.registers import RegisterFilter
 from logistics.services import prints
 from logistics.services.orders import local_day
+from web import exports
 from web.access import access
 from web.auth import audit, scope
-from web.exports import OwnContext
 from web.forms import NO_PROBLEM, Problem
 from web.register_words import bilingual, lines
 from web.rendering import locale
@@ -118,37 +118,44 @@ def _send(form: str) -> Response:
             session, "register", wanted.consignment or head.period, by=current_user.username, now=now, output=form,
             site=current_user.site_code,
         )  # fmt: skip
-        audit(session, "exported", secrets.token_hex(4), kind="register", format=form, filter=_asked(wanted))
+        key = secrets.token_hex(4)
+        audit(session, "exported", key, kind="register", format=form, filter=_asked(wanted))
     seen, username = scope(), current_user.username
 
-    def write(session: Session, file: BinaryIO) -> None:
+    def write(session: Session, file: BinaryIO) -> int:
         rows = lines(session, registers.trips(session, seen, username, wanted), seen=seen, now=now)
         if form == "pdf":
-            register_pdf(file, head, rows, bilingual(), translate=gettext)
-        else:
-            register_xlsx(file, head, rows, bilingual())
+            return register_pdf(file, head, rows, bilingual(), translate=gettext).lines
+        return register_xlsx(file, head, rows, bilingual())
 
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    response = Response(OwnContext(_stream(app, locale(), write)), mimetype=TYPES[form])
+    response = Response(exports.OwnContext(_stream(app, locale(), write, exports.caller(key))), mimetype=TYPES[form])
     name = wanted.consignment or f"{wanted.first_day}_{wanted.last_day}"
     response.headers["Content-Disposition"] = f'attachment; filename="register-{name}.{form}"'
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _stream(app: Flask, language: str, write: Callable[[Session, BinaryIO], None]) -> Iterator[bytes]:
+def _stream(
+    app: Flask, language: str, write: Callable[[Session, BinaryIO], int], who: Mapping[str, Any]
+) -> Iterator[bytes]:
     """Written to a temporary file as the rows come, then sent by the piece; in a context of its own, since the request
     has ended by then."""
     with app.app_context(), force_locale(language), tempfile.TemporaryFile() as file:
         set_reading(True)
+        written, whole = 0, False
         try:
-            write(db.session(), file)
+            try:
+                written = write(db.session(), file)
+            finally:
+                db.session.rollback()
+                db.session.remove()
+            file.seek(0)
+            while piece := file.read(CHUNK_BYTES):
+                yield piece
+            whole = True
         finally:
-            db.session.rollback()
-            db.session.remove()
-        file.seek(0)
-        while piece := file.read(CHUNK_BYTES):
-            yield piece
+            exports.ended(who, {"kind": "register", "rows": written, "whole": whole})
 
 
 def _head(session: Session, wanted: RegisterFilter, now: datetime) -> RegisterHead:

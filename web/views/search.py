@@ -108,7 +108,7 @@ def _page(
 @blueprint.get("/search/specimens/export", endpoint="specimens_export")
 @access(*READERS)
 def export() -> Response:
-    """What the same query finds, as csv or xlsx (query: format), at most 100,000 rows."""
+    """What the same query finds, as csv or xlsx (query: format)."""
     session = db.session()
     wanted, form = _filter(), wanted_format()
     queries.check(session, scope(), wanted)
@@ -139,7 +139,7 @@ def export() -> Response:
 @blueprint.get("/search/consignments/export", endpoint="consignments_export")
 @access(*READERS)
 def export_consignments() -> Response:
-    """What the same query finds, as csv or xlsx (query: format), at most 100,000 rows."""
+    """What the same query finds, as csv or xlsx (query: format)."""
     session = db.session()
     wanted, form = _filter(), wanted_format()
     consignment_queries.check(session, scope(), wanted)

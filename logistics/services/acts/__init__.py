@@ -65,6 +65,7 @@ HANDLERS: dict[str, Callable[[Desk], None]] = {
     "return_box": items.return_box,
     "receive_item": items.receive,
     "item_missing": items.declare_missing,
+    "found_item": items.found,
     "release_item": items.release,
     "dispose_item": items.dispose,
     "release_send_out": send_out.release,

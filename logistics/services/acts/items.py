@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from logistics.domain.acts import HOWS
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid
@@ -123,9 +125,7 @@ def receive(desk: Desk) -> None:
         desk.append_item(item, E.FOUND, {"consignment": consignment.number}, site=desk.site)
     desk.append_item(item, E.RECEIVED, {"condition": condition, "consignment": consignment.number}, site=desk.site)
     _hold_if_warm(desk, item, consignment)
-    desk.session.flush()
-    if not any(one.outcome == "missing" for one in items.open_lines(desk.session, consignment.number)):
-        alerts.end_alert(desk.session, _missing_key(consignment), now=desk.now)
+    _end_missing(desk, consignment)
     desk.result.update(_about(item), **items.progress(desk.session, consignment.number))
 
 
@@ -157,6 +157,37 @@ def declare_missing(desk: Desk) -> None:
         now=desk.now,
     )
     desk.result.update(_about(item), **items.progress(desk.session, consignment.number))
+
+
+def found(desk: Desk) -> None:
+    """An item that was declared missing has turned up, at whatever site: where it goes, where it came from or between.
+
+    From there it may be packed again. payload: ``condition``. Raises Conflict('item_not_missing').
+    """
+    item = items.named(desk)
+    query = select(ItemLine).where(ItemLine.item_number == item.number, ItemLine.outcome == "missing")
+    line = next(iter(lookup.locked(desk.session, query)), None)
+    if line is None:
+        raise Conflict("item_not_missing", field="item", item=item.number)
+    site = desk.own_site()
+    stated = receipt.condition(desk)
+    consignment = lookup.locked(desk.session, select(Consignment).where(Consignment.number == line.consignment_number))[
+        0
+    ]
+    late = consignment.state == "closed"
+    facts = {"consignment": consignment.number, "condition": stated, "late": late}
+    desk.append_item(item, E.FOUND, facts, site=site)
+    desk.append_item(item, E.RECEIVED, {"condition": stated}, site=site)
+    _hold_if_warm(desk, item, consignment)
+    _end_missing(desk, consignment)
+    desk.result.update(_about(item), missed=consignment.number)
+
+
+def _end_missing(desk: Desk, consignment: Consignment) -> None:
+    """The alert of a receipt ends when none of its items is missing any more."""
+    desk.session.flush()
+    if not any(one.outcome == "missing" for one in items.open_lines(desk.session, consignment.number)):
+        alerts.end_alert(desk.session, _missing_key(consignment), now=desk.now)
 
 
 def _missing_key(consignment: Consignment) -> str:

@@ -99,7 +99,6 @@ def upgrade():
         sa.Column('destination_code', sa.String(), nullable=False),
         sa.Column('lot', sa.String(), nullable=False),
         sa.Column('expires_on', sa.String(), nullable=True),
-        sa.Column('label_ref', sa.String(), nullable=False),
         sa.Column('registered_by', sa.String(), nullable=False),
         sa.Column('labels_printed', sa.Integer(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
@@ -139,15 +138,23 @@ def upgrade():
     )
     op.create_index('ix_load_item_line_item_number', 'load_item_line', ['item_number'])
     op.create_table('blind_key',
+        sa.Column('id', sa.String(), nullable=False),
         sa.Column('item_number', sa.String(), nullable=False),
+        sa.Column('tube_number', sa.String(), nullable=False),
         sa.Column('site_code', sa.String(), nullable=False),
         sa.Column('reference', sa.String(), nullable=False),
         sa.Column('expected', sa.String(), nullable=False),
+        sa.Column('tests', sa.String(), nullable=False),
+        sa.Column('label_ref', sa.String(), nullable=False),
+        sa.Column('labels_printed', sa.Integer(), nullable=False),
         sa.Column('made_by', sa.String(), nullable=False),
         sa.Column('made_at', logistics.db.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(['item_number'], ['load_item.number'], name=op.f('fk_blind_key_item_number')),
         sa.ForeignKeyConstraint(['site_code'], ['site.code'], name=op.f('fk_blind_key_site_code')),
-        sa.PrimaryKeyConstraint('item_number', name=op.f('pk_blind_key')),
+        sa.ForeignKeyConstraint(['tube_number'], ['label_number.number'], name=op.f('fk_blind_key_tube_number')),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_blind_key')),
+        sa.UniqueConstraint('item_number', name=op.f('uq_blind_key_item_number')),
+        sa.UniqueConstraint('tube_number', name=op.f('uq_blind_key_tube_number')),
     )
     op.create_index('ix_blind_key_site_code', 'blind_key', ['site_code'])
     op.create_table('contract',
@@ -329,9 +336,8 @@ def upgrade():
 
 def _make_append_only():
     dialect = op.get_bind().dialect.name
-    for table in ('custody_event', 'manifest_version', 'custody_digest', 'custody_digest_leaf', 'signing_key', 'act'):
-        for statement in append_only.statements(dialect, table):
-            op.execute(statement)
+    for statement in append_only.all_statements(dialect):
+        op.execute(statement)
 
 
 def _search_indexes():

@@ -19,7 +19,7 @@ export const actName = (type) => ({
   close_receipt: _("Receipt closed"), accept: _("Accepted"), reject: _("Rejected"), hold: _("Put on hold"), release: _("Released"),
   recall: _("Recalled"), recall_consignment: _("Consignment recalled"), returned: _("Recalled tube in hand"), lost: _("Lost"), dispose: _("Disposed"), note: _("Remark"), correct: _("Correction"), position: _("Position"),
   register_item: _("Load item registered"), pack_item: _("Load item packed"), unpack_item: _("Load item taken out"), return_box: _("Box sent home"), receive_item: _("Load item received"),
-  item_missing: _("Load item missing"), release_item: _("Load item released"), dispose_item: _("Load item used up or withdrawn"), release_send_out: _("Sent out"), confirm_send_out: _("Send-out confirmed"),
+  item_missing: _("Load item missing"), found_item: _("Load item found"), release_item: _("Load item released"), dispose_item: _("Load item used up or withdrawn"), release_send_out: _("Sent out"), confirm_send_out: _("Send-out confirmed"),
 }[type] || type);
 
 function heardAt() {

@@ -56,9 +56,12 @@ export function sortBy(table, head, direction) {
   head.setAttribute("aria-sort", direction);
 }
 
+/** As logistics/exports.py: the first character that shows, in its plain form; a number stays one. */
+const runs = (text) => !/^[-+−]?[\d.,]+\s?%?$/.test(text) && /^[\s\p{Cf}\p{Cc}]*[=+\-@\u2212]/u.test(text.normalize("NFKC"));
+
 /** The rows shown, as CSV with a byte order mark; cells that a spreadsheet would run as formulas are defused. */
 export function toCsv(table) {
-  const quote = (text) => `"${(/^[=+\-@\t]/.test(text) && !/^-?\d/.test(text) ? `'${text}` : text).replace(/"/g, '""')}"`;
+  const quote = (text) => `"${(runs(text) ? `'${text}` : text).replace(/"/g, '""')}"`;
   const skip = new Set(Array.from(table.tHead.rows[0].cells).filter((cell) => cell.dataset.export === "no").map((cell) => cell.cellIndex));
   const line = (row) => Array.from(row.cells).filter((cell) => !skip.has(cell.cellIndex)).map((cell) => quote(cell.textContent.replace(/\s+/g, " ").trim())).join(",");
   return `\ufeff${[table.tHead.rows[0], ...Array.from(table.tBodies[0].rows).filter((row) => !row.hidden)].map(line).join("\r\n")}\r\n`;

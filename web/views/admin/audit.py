@@ -58,7 +58,7 @@ def audit_log() -> Page:
 @blueprint.get("/audit/export")
 @access(*READERS)
 def audit_export() -> Response:
-    """What the filter shows, as csv or xlsx (query: format), at most 100,000 rows. The export itself is logged."""
+    """What the filter shows, as csv or xlsx (query: format). The export itself is logged."""
     wanted, form = _wanted(), wanted_format()
 
     def rows(own: Session) -> Iterator[Sequence[Cell]]:

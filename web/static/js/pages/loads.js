@@ -22,11 +22,6 @@ function countSites() {
   if (words) words.textContent = n ? _("Register for %(n)s sites", { n }) : _("Register for the chosen sites");
 }
 
-function showKind() {
-  const kind = document.getElementById("kind");
-  for (const part of document.querySelectorAll("[data-for-kind]")) part.hidden = !kind || part.dataset.forKind !== kind.value;
-}
-
 /** A seal that was scanned chooses its row; Enter goes on to the next one instead of sending the form. */
 function onSeal(event) {
   const row = event.target.closest("[data-batch]");
@@ -102,7 +97,11 @@ async function onSign(event) {
 async function onButton(event) {
   const cancel = event.target.closest("[data-cancel-load]");
   const release = event.target.closest("[data-release-item]");
-  if (cancel) {
+  const found = event.target.closest("[data-found-condition]");
+  if (found) {
+    const item = found.closest("[data-found]").dataset.found;
+    if (went(await submit("found_item", { subject: { item }, payload: { condition: found.dataset.foundCondition } }))) location.reload();
+  } else if (cancel) {
     const reason = await why(_("Take everything out again?"), _("The load does not travel. What was inside stands here again."));
     if (reason) await decide("cancel_consignment", { consignment: cancel.dataset.cancelLoad }, reason);
   } else if (release) {
@@ -131,9 +130,6 @@ function why(title, text) {
 async function start() {
   await ready;
   for (const button of document.querySelectorAll("[data-pick-sites]")) button.addEventListener("click", () => chooseSites(button.dataset.pickSites));
-  const kind = document.getElementById("kind");
-  if (kind) kind.addEventListener("change", showKind);
-  showKind();
   document.addEventListener("change", (event) => event.target.matches("input[name=site]") && countSites());
   document.addEventListener("input", (event) => event.target.matches("[data-seal]") && onSeal(event));
   document.addEventListener("keydown", nextSeal);
