@@ -9,6 +9,7 @@ UV := $(BIN)/uv
 STAMPS := $(VENV)/.stamps
 PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
 PACKAGES := routing logistics telemetry web
+BENCHES := start xianning acts scanning verify queries
 
 .PHONY: help run up test lint format bench translations locks clean system-run system-tests
 
@@ -35,7 +36,7 @@ format: setup-dev ## Lay out the code
 	$(BIN)/ruff check --fix-only --quiet
 
 bench: setup-dev system-tests ## Measure and print the figures beside their baselines
-	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m bench.$$name; done
 
 translations: setup ## Compile the translations
 	$(BIN)/labrelay i18n compile
