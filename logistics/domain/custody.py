@@ -63,6 +63,10 @@ class EventType(StrEnum):
     RESEALED = "resealed"
 
 
+LOCKING = frozenset({EventType.SEALED, EventType.RESEALED})
+"""Events of a consignment that lock a version of its manifest and hold its hash."""
+
+
 SET_CODES: Mapping[EventType, str] = {
     EventType.REGISTERED: "S38",
     EventType.COLLECTED: "S39",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from logistics.domain import merkle
+from logistics.domain.custody import LOCKING
 from logistics.domain.diagnosis import Finding, Kind, Stored, Witness, diagnose
 from logistics.domain.digests import Digest, day_of, manifest_hash
 from logistics.integrity import bundle_format as form
@@ -219,17 +220,18 @@ class _Check:
         for line in self.events:
             try:
                 body = json.loads(line.text)
-                if body["type"] != "sealed" or not line.stream.startswith("consignment:"):
+                if body["type"] not in LOCKING or not line.stream.startswith("consignment:"):
                     continue
                 number, version = line.stream.partition(":")[2], int(body["payload"]["version"])
-                expected = body["payload"].get("manifest")
+                said = (body["actor"], datetime.fromisoformat(body["at"]), body["payload"]["seal"])
+                expected = body["payload"]["manifest"]
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue  # named with its chain
             one = given.pop((number, version), None)
             name = f"manifest {number} version {version}"
             if one is None:
                 self.note(name, line.seq, Kind.MANIFEST, "it is missing")
-            elif expected is not None and _manifest_hash(one.lines) != expected:
+            elif _locked(one) != said or _manifest_hash(one.lines) != expected:
                 self.note(name, line.seq, Kind.MANIFEST, "not the one that was sealed")
         for number, version in given:
             self.note(f"manifest {number} version {version}", 0, Kind.MANIFEST, "no sealing event names it")
@@ -271,6 +273,13 @@ def _proven(leaf: bytes, line: form.ProofLine | form.ActProof, size: int, root: 
 
 def _body_hash(one: form.ActLine) -> str:
     return hashlib.sha256(f"{one.username}\n{one.body}".encode()).hexdigest()
+
+
+def _locked(one: form.ManifestLine) -> tuple[str, datetime | None, str]:
+    try:
+        return one.locked_by, datetime.fromisoformat(one.locked_at), one.seal
+    except ValueError:
+        return one.locked_by, None, one.seal
 
 
 def _manifest_hash(lines: Sequence[Any]) -> str:

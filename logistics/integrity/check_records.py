@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from logistics.domain import merkle
+from logistics.domain.custody import LOCKING
 from logistics.domain.diagnosis import Finding, Kind
 from logistics.domain.digests import Digest, kept_manifest_hash
 from logistics.integrity import digests as making
@@ -19,6 +22,27 @@ from logistics.integrity.trust import DigestFacts
 from logistics.models import CustodyDigestLeaf, CustodyEvent, ManifestVersion
 
 MOST_STRANGERS = 1000  # streams with unsigned events of one signed day that are looked at
+
+
+class Locked(msgspec.Struct):
+    """What the payload of a locking event says about its manifest."""
+
+    seal: str
+    version: int
+    manifest: str
+    reason: str = ""
+
+
+class Locking(msgspec.Struct):
+    """An event that locks a manifest."""
+
+    actor: str
+    at: datetime
+    payload: Locked
+
+    def columns(self) -> tuple[str, str, datetime, str]:
+        """Seal, by whom, when, and why: as they must stand in the row."""
+        return self.payload.seal, self.actor, self.at, self.payload.reason
 
 
 def digest_day(session: Session, digest: Digest, broken: dict[str, None]) -> list[Finding]:
@@ -104,26 +128,31 @@ def witnesses(folder: Path, rows: Sequence[DigestFacts]) -> list[Finding]:
 
 
 def manifests(session: Session) -> tuple[int, list[Finding]]:
-    """How many manifest versions there are, and those that are not what the sealing event names."""
-    sealed = select(CustodyEvent.stream, CustodyEvent.seq, CustodyEvent.body).where(
-        CustodyEvent.type == "sealed", CustodyEvent.stream.like("consignment:%")
+    """How many manifest versions there are, and those that are not what the event that locked them says."""
+    locked = select(CustodyEvent.stream, CustodyEvent.seq, CustodyEvent.body).where(
+        CustodyEvent.type.in_(sorted(LOCKING)), CustodyEvent.stream.like("consignment:%")
     )
-    wanted: dict[tuple[str, int], tuple[int, str | None]] = {}
-    for stream, seq, body in session.execute(sealed.execution_options(yield_per=5000)):
+    decode = msgspec.json.Decoder(Locking).decode
+    wanted: dict[tuple[str, int], tuple[int, Locking]] = {}
+    for stream, seq, body in session.execute(locked.execution_options(yield_per=5000)):
         try:
-            payload = json.loads(body)["payload"]
-            wanted[stream.partition(":")[2], int(payload["version"])] = (seq, payload.get("manifest"))
-        except (ValueError, KeyError, TypeError):
+            said = decode(body)
+        except (msgspec.MsgspecError, TypeError):
             continue  # the chain's own check names it
+        wanted[stream.partition(":")[2], said.payload.version] = (seq, said)
     count, findings = 0, []
-    query = select(ManifestVersion.consignment_number, ManifestVersion.version, ManifestVersion.lines)
-    for number, version, lines in session.execute(query.execution_options(yield_per=2000)):
+    one = ManifestVersion
+    query = select(
+        one.consignment_number, one.version, one.seal_number, one.locked_by, one.locked_at, one.reason, one.lines
+    )
+    for number, version, seal, by, at, reason, lines in session.execute(query.execution_options(yield_per=2000)):
         count += 1
         name = f"manifest {number} version {version}"
-        seq, expected = wanted.pop((number, version), (0, None))
-        if not seq:
+        seq, event = wanted.pop((number, version), (0, None))
+        if event is None:
             findings.append(Finding(name, 0, Kind.MANIFEST, "no sealing event names it"))
-        elif expected is not None and kept_manifest_hash(lines) != expected:
+            continue
+        if (seal, by, at, reason) != event.columns() or kept_manifest_hash(lines) != event.payload.manifest:
             findings.append(Finding(name, seq, Kind.MANIFEST, "not the one that was sealed"))
     for (number, version), (seq, _) in wanted.items():
         findings.append(Finding(f"manifest {number} version {version}", seq, Kind.MANIFEST, "sealed, and gone"))
