@@ -185,12 +185,14 @@ class _Check:
         return found
 
     def acts(self) -> None:
-        """Every event's act is there, as it was sent, and proven when its day is signed."""
+        """Every event's act is there as it was sent, the one that it names, and proven when its day is signed."""
         wanted: dict[str, str] = {}
+        named: dict[str, set[str]] = {}
         for line in self.events:
             try:
                 body = json.loads(line.text)
                 wanted.setdefault(str(body["act"]), day_of(datetime.fromisoformat(body["recorded"])))
+                named.setdefault(str(body["act"]), set()).add(str(body["act_sha256"]))
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue  # named with its chain
         seen = set()
@@ -199,6 +201,8 @@ class _Check:
             seen.add(one.id)
             if one.id not in wanted:
                 self.note(name, 0, Kind.ACT, "no event names it")
+            elif named.get(one.id) != {one.body_sha256}:
+                self.note(name, 0, Kind.ACT, "not the one that its events were made by")
             if one.body is not None and _body_hash(one) != one.body_sha256:
                 self.note(name, 0, Kind.ACT, "its text does not give its hash")
             if one.proof is None:

@@ -1,4 +1,4 @@
-"""``labrelay verify``: keys, digests, every chain, every signed head, the subjects' rows, manifests and acts as sent.
+"""``labrelay verify``: keys, digests, every chain, every signed head, lanes, rows, manifests and acts as sent.
 
     report = check.verify(session, anchor=public_key, folder=witness_folder, now=clock.now(), tell=print)
 
@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from logistics.domain.diagnosis import Finding, Kind, Witness, diagnose
 from logistics.domain.digests import Digest, day_of, last_closed_day, next_day
-from logistics.integrity import check_records, scan
+from logistics.integrity import check_acts, check_records, scan
 from logistics.integrity.keys import public_keys
 from logistics.integrity.trust import DigestFacts, KeyFacts, check_digests, trust
 from logistics.models import CustodyDigest, CustodyDigestLeaf, CustodyEvent
@@ -103,6 +103,7 @@ def _verify(session: Session, *, now: datetime, anchor: str | None, folder: Path
     tell("records", 0, 1)
     report.manifests, findings = check_records.manifests(session)
     report.findings += findings
+    report.findings += check_acts.check(session)
     report.findings += _name(session, report, broken)
     report.findings = sorted(set(report.findings))
     tell("records", 1, 1)

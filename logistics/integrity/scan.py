@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from logistics.domain.custody import GENESIS
 from logistics.domain.diagnosis import Stored
-from logistics.models import Act
 
 COLUMNS = "stream, seq, type, act_id, occurred_at, recorded_at, actor, site_code, body, prev_hash, hash"
 BATCH = 20_000
@@ -115,25 +114,6 @@ def _postgresql(session: Session, part: int, parts: int) -> Iterator[Row]:
 def _cursor(session: Session) -> Any:
     raw: Any = session.connection().connection.driver_connection
     return raw.cursor(binary=True)
-
-
-def acts(session: Session, since: datetime, until: datetime) -> Iterator[tuple[str, str, bytes, str]]:
-    """(id, username, body, kept hash) of the acts that arrived in a time, in the order of their ids' bytes."""
-    columns = "id, username, body, body_sha256"
-    if session.get_bind().dialect.name == "postgresql":
-        query = f'SELECT {columns} FROM act WHERE recorded_at >= %s AND recorded_at < %s ORDER BY id COLLATE "C"'  # noqa: S608
-        with _cursor(session) as cursor:
-            for act_id, username, body, kept in cursor.execute(query, (since, until)):
-                yield act_id, username, body.encode(), kept
-        return
-    rows = session.execute(
-        select(Act.id, Act.username, Act.body, Act.body_sha256)
-        .where(Act.recorded_at >= since, Act.recorded_at < until)
-        .order_by(Act.id)
-        .execution_options(yield_per=5000)
-    )
-    for act_id, username, body, kept in rows:
-        yield act_id, username, body.encode(), kept
 
 
 def _sqlite(session: Session) -> Iterator[Row]:

@@ -17,11 +17,10 @@ from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid
 from logistics.models import Order, Specimen, SpecimenTest, Test
 from logistics.services import label_ledger, legs, recollection
-from logistics.services.desk import Desk
+from logistics.services.desk import PRIORITIES, Desk
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MAX_ACCESSION = 64
-PRIORITIES = ("routine", "urgent", "stat")
 # The same barcode at the same site within this time is the same tube; hospital numbers come back after months.
 SAME_TUBE_WITHIN = timedelta(days=45)
 

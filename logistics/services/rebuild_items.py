@@ -107,10 +107,11 @@ def apply(session: Session) -> None:
     """Write the columns and lines of every item anew from the log."""
     wrong = {(line.consignment_number, line.item_number): line for line in session.scalars(select(ItemLine))}
     for number, replayed in replay(session):
-        write_item(session.get_one(Item, number), replayed.item)
+        item = session.get_one(Item, number)
+        write_item(item, replayed.item)
         for consignment, change in replayed.lines.items():
             wrong.pop((consignment, number), None)
-            write_item_line(session, number, change)
+            write_item_line(session, item, change)
     for line in wrong.values():
         session.delete(line)
     session.flush()
