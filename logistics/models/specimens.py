@@ -12,6 +12,7 @@ from logistics.db import Base, KeyText, partial_index
 from logistics.domain.sums import NOTHING
 from logistics.models.catalogue import Test
 
+PRIORITIES = ("routine", "urgent", "stat")
 ELSEWHERE = "location_code <> collecting_site_code AND location_code <> destination_code"
 """Of a tube that stands neither where it was collected nor where it is tested: few, at any time."""
 

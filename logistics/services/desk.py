@@ -19,11 +19,11 @@ from logistics.domain.projection import OUT_OF_BOX
 from logistics.domain.sums import NOTHING, mixed
 from logistics.errors import Invalid, NotFound
 from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Item, ItemLine, Specimen, User, summed
+from logistics.models.specimens import PRIORITIES
 from logistics.models.summed import sum_of
 from logistics.services import findings, lanes, seal_uses, waiting
 from logistics.services.shelf import Shelf
 
-PRIORITIES = ("routine", "urgent", "stat")
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
 CONSIGNMENT_COLUMNS = tuple(f.name for f in fields(projection.ConsignmentProjection))
 BOX_COLUMNS = tuple(f.name for f in fields(projection.BoxProjection))

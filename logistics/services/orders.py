@@ -16,8 +16,9 @@ from logistics.domain import numbers
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid
 from logistics.models import Order, Specimen, SpecimenTest, Test
+from logistics.models.specimens import PRIORITIES
 from logistics.services import label_ledger, legs, recollection
-from logistics.services.desk import PRIORITIES, Desk
+from logistics.services.desk import Desk
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MAX_ACCESSION = 64
