@@ -121,7 +121,7 @@ def new_consignment(
     )
     desk.session.add(consignment)
     desk.session.flush()
-    facts = {"box": box.code, "destination": destination}
+    facts = {"box": box.code, "destination": destination, "temp_class": box.temp_class}
     if kind != "specimens":
         facts["kind"] = kind
     if contract is not None:
