@@ -161,6 +161,7 @@ def _write(session: Session, table: Table) -> list[Base]:
         if key not in table.rows and table.strangers == "removed":
             session.delete(stranger)
     session.flush()
+    _make_way(session, table, known)
     for key, expected in table.rows.items():
         row = known.get(key)
         if row is not None:
@@ -171,6 +172,15 @@ def _write(session: Session, table: Table) -> list[Base]:
             fresh.append(table.model(**{**dict(zip(table.key, key, strict=True)), **expected}))
     session.add_all(fresh)
     return fresh
+
+
+def _make_way(session: Session, table: Table, known: Mapping[Key, Any]) -> None:
+    """Tubes that have each other's numbers could not take their own back, one after the other."""
+    if table.model is Specimen:
+        for key, expected in table.rows.items():
+            if key in known and known[key].accession_key != expected["accession_key"]:
+                known[key].accession_key = f"? {known[key].id}"
+        session.flush()
 
 
 def _beside(session: Session, row: Base, result: Replayed) -> None:
