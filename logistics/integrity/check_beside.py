@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import or_, select, text
@@ -14,7 +15,8 @@ from logistics.domain import findings as rules
 from logistics.domain.custody import Event, read_text
 from logistics.domain.custody import EventType as E
 from logistics.domain.diagnosis import Finding, Kind
-from logistics.domain.signatures import PASSING, Signatures
+from logistics.domain.signatures import PASSING, Half, Signatures
+from logistics.domain.signatures import Handover as Signed
 from logistics.models import (
     Box,
     Consignment,
@@ -83,21 +85,24 @@ def signatures(session: Session) -> Iterator[Finding]:
         except (ValueError, KeyError, TypeError):
             continue
     judged = said.judged()
-    yield from _compare(session, Handover, ("id", "consignment_number"), judged.handovers, "handover")
-    yield from _compare(session, HandoverHalf, ("act_id", "consignment_number"), judged.halves, "half")
+    yield from _compare(session, Handover, Signed, ("id", "consignment_number"), judged.handovers, "handover")
+    yield from _compare(session, HandoverHalf, Half, ("act_id", "consignment_number"), judged.halves, "half")
 
 
 def _compare(
-    session: Session, model: Any, key: tuple[str, str], expected: Mapping[tuple[str, str], Any], word: str
+    session: Session, model: Any, kind: Any, key: tuple[str, str], expected: Mapping[tuple[str, str], Any], word: str
 ) -> Iterator[Finding]:
     left = dict(expected)
-    for row in session.scalars(select(model).execution_options(yield_per=2000)):
-        one = (getattr(row, key[0]), getattr(row, key[1]))
+    names = [field.name for field in fields(kind)]
+    values, place = attrgetter(*names), [names.index(name) for name in key]
+    columns = [getattr(model, name) for name in names]
+    for row in session.execute(select(*columns).execution_options(yield_per=2000)):
+        one = (row[place[0]], row[place[1]])
         said = left.pop(one, None)
         name = f"{word} {one[0]} {one[1]}"
         if said is None:
             yield from _note(name, ["not in the log"])
-        else:
+        elif values(said) != tuple(row):
             yield from _note(name, rebuild.row_differences(row, asdict(said)))
     for one in left:
         yield from _note(f"{word} {one[0]} {one[1]}", ["not in the table"])

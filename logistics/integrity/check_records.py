@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import Text, and_, cast, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from logistics.domain import merkle
 from logistics.domain.custody import LOCKING
 from logistics.domain.diagnosis import Finding, Kind
-from logistics.domain.digests import Digest, kept_manifest_hash
+from logistics.domain.digests import Digest
 from logistics.integrity import digests as making
+from logistics.integrity import scan
 from logistics.integrity.trust import DigestFacts
 from logistics.models import CustodyDigestLeaf, CustodyEvent, ManifestVersion
 
@@ -78,8 +80,8 @@ def _strangers(session: Session, digest: Digest) -> Sequence[str]:
 
 def _acts(session: Session, digest: Digest) -> list[Finding]:
     """The hashes of that day's acts give the signed root. That each act gives its hash is asked once for all days."""
-    leaves = making.act_hashes(session, digest.since, digest.until)
-    if len(leaves) == digest.acts and merkle.root(leaves.values()).hex() == digest.acts_root:
+    leaves = [making.act_leaf(*one) for one in scan.acts(session, digest.since, digest.until)]
+    if len(leaves) == digest.acts and merkle.root(leaves).hex() == digest.acts_root:
         return []
     detail = f"{len(leaves)} acts of that day are not the {digest.acts} that were signed"
     return [Finding(f"digest {digest.day}", 0, Kind.ACT, detail)]
@@ -133,9 +135,8 @@ def manifests(session: Session) -> tuple[int, list[Finding]]:
         wanted[stream.partition(":")[2], said.payload.version] = (seq, said)
     count, findings = 0, []
     one = ManifestVersion
-    query = select(
-        one.consignment_number, one.version, one.seal_number, one.locked_by, one.locked_at, one.reason, one.lines
-    )
+    words = (one.consignment_number, one.version, one.seal_number, one.locked_by, one.locked_at, one.reason)
+    query = select(*words, cast(one.lines, Text))  # as text: twice as fast as what the driver makes of it
     for number, version, seal, by, at, reason, lines in session.execute(query.execution_options(yield_per=2000)):
         count += 1
         name = f"manifest {number} version {version}"
@@ -143,8 +144,16 @@ def manifests(session: Session) -> tuple[int, list[Finding]]:
         if event is None:
             findings.append(Finding(name, 0, Kind.MANIFEST, "no sealing event names it"))
             continue
-        if (seal, by, at, reason) != event.columns() or kept_manifest_hash(lines) != event.payload.manifest:
+        if (seal, by, at, reason) != event.columns() or _hash_of(lines) != event.payload.manifest:
             findings.append(Finding(name, seq, Kind.MANIFEST, "not the one that was sealed"))
     for (number, version), (seq, _) in wanted.items():
         findings.append(Finding(f"manifest {number} version {version}", seq, Kind.MANIFEST, "sealed, and gone"))
     return count, findings
+
+
+def _hash_of(lines: str) -> str:
+    """The hash of a manifest's lines as the database writes them."""
+    try:
+        return hashlib.sha256(msgspec.json.encode(msgspec.json.decode(lines), order="sorted")).hexdigest()
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        return ""

@@ -91,8 +91,9 @@ def _strangers(model: type[Base], kind: str, key: str) -> str:
     return f"SELECT '{kind}:' || {key} FROM {model.__tablename__} WHERE stream_seq = 0"  # noqa: S608
 
 
-def _hash(model: type[Base], alias: str) -> str:
-    """What a row adds up to, in PostgreSQL's words: the text is that of ``domain.sums.row_text``."""
+def sum_sql(model: type[Base], alias: str) -> str:
+    """What a row adds up to, in PostgreSQL's words: the text is that of ``domain.sums.row_text``. Colons are escaped
+    for ``sqlalchemy.text``."""
     parts = []
     for name in SUMMED[model]:
         column = model.__table__.columns[name]
@@ -106,7 +107,7 @@ def _hash(model: type[Base], alias: str) -> str:
 
 
 def _all_sums(session: Session, model: type[Base], kind: str, key: str) -> Iterable[str]:
-    said = f"""'"after"\\:"{VERSION}\\:' || {_hash(model, "s")} || '"'"""
+    said = f"""'"after"\\:"{VERSION}\\:' || {sum_sql(model, "s")} || '"'"""
     query = (
         f"SELECT '{kind}:' || s.{key} FROM {model.__tablename__} s JOIN custody_event e"  # noqa: S608
         f" ON e.stream = '{kind}:' || s.{key} AND e.seq = s.stream_seq WHERE strpos(e.body, {said}) = 0"
@@ -129,17 +130,21 @@ def _text(kind: str, column: Any) -> Any:
 
 
 def _all_lines(session: Session, line: Any, model: Any, kind: str, of: str, key: str) -> Iterable[str]:
-    halves = " || ".join(
-        f"lpad(to_hex(bit_xor(('x' || substr(h, {start}, 16))\\:\\:bit(64)\\:\\:bigint)), 16, '0')" for start in (1, 17)
-    )
     query = (
-        f"SELECT '{kind}:' || s.{key} FROM {model.__tablename__} s LEFT JOIN"  # noqa: S608
-        f" (SELECT {of}, {halves} AS mixed FROM"
-        f" (SELECT l.{of}, {_hash(line, 'l')} AS h FROM {line.__tablename__} l) AS lines GROUP BY {of}) AS t"
+        f"SELECT '{kind}:' || s.{key} FROM {model.__tablename__} s LEFT JOIN ({lines_sql(line, of)}) AS t"  # noqa: S608
         f" ON t.{of} = s.{key} WHERE s.lines_sum <> coalesce(t.mixed, '{NOTHING}')"
     )
     found: Iterable[str] = session.scalars(text(query)).all()
     return found
+
+
+def lines_sql(line: type[Base], of: str) -> str:
+    """What the lines of each tube or item add up to together (``mixed``), in PostgreSQL's words."""
+    halves = " || ".join(
+        f"lpad(to_hex(bit_xor(('x' || substr(h, {start}, 16))\\:\\:bit(64)\\:\\:bigint)), 16, '0')" for start in (1, 17)
+    )
+    rows = f"SELECT l.{of}, {sum_sql(line, 'l')} AS h FROM {line.__tablename__} l"  # noqa: S608
+    return f"SELECT {of}, {halves} AS mixed FROM ({rows}) AS lines GROUP BY {of}"  # noqa: S608
 
 
 def _read_lines(session: Session, line: Any, model: Any, kind: str, of: str, key: str) -> Iterator[str]:
