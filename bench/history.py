@@ -25,19 +25,19 @@ import psycopg
 from logistics.domain import numbers
 from logistics.domain.custody import GENESIS
 from logistics.domain.digests import manifest_hash
+from logistics.integrity.check_rows import lines_sql, sum_sql
+from logistics.models import Consignment, ConsignmentLine, Specimen
 
 TABLES = (
     "lab_order", "specimen", "specimen_test", "consignment", "consignment_line", "manifest_version", "handover", "act",
     "nonconformity", "custody_event", "reading", "courier_position",
 )  # fmt: skip
-ORDER = (
-    "manifest_version",
-    "custody_event",
-    *(one for one in TABLES if one not in {"manifest_version", "custody_event"}),
-)
-"""Manifests before the events that hold their hashes, events before the rows that name their heads."""
+FIRST = ("manifest_version", "act", "custody_event")
+ORDER = (*FIRST, *(one for one in TABLES if one not in FIRST))
+"""Manifests and acts before the events that hold their hashes, events before the rows that name their heads."""
 POSITION_DAYS = 30
 SERIAL_COLUMNS = {"custody_event": {"position"}, "manifest_version": {"id"}, "nonconformity": {"id"}}  # given anew
+SUBJECTS = ((Specimen, "specimen", "id"), (Consignment, "consignment", "number"))
 ID_COLUMNS = {"id": {"lab_order": "order", "specimen": "specimen"}, "order_id": "order", "specimen_id": "specimen",
               "recollects_id": "specimen"}  # fmt: skip
 NULL = r"\N"
@@ -47,6 +47,8 @@ TOKEN = re.compile(
     r"|(?P<consignment>CN\d{10}[0-9A-Z])"
     r"|(?P<seal>SL\d{7}[0-9A-Z])"
     r"|(?P<accession>(?<![0-9A-Za-z])2\d{11}(?![0-9A-Za-z]))"
+    r"|(?P<order>(?<=\"order\":)\d+)"
+    r"|(?P<place>(?<=\"log\":\[1,)\d+)"
     r"|(?P<specimen>(?<=specimen:)\d+|(?<=\"specimen_id\": )\d+|(?<=\"specimen\": )\d+)"
 )
 Parts = list[tuple[str, str]]
@@ -120,8 +122,10 @@ def _value(table: str, column: str, value: str) -> Parts:
         return [("", value)]
     if column == "accession_tail":
         return [("tail", value[::-1])]
-    if column in {"hash", "prev_hash", "body_sha256", "stream_head"}:
+    if column in {"hash", "prev_hash", "stream_head"}:
         return [(column, "")]
+    if column in {"body_sha256", "place"}:
+        return [(column, value)]
     known = ID_COLUMNS.get(column)
     kind = known.get(table) if isinstance(known, dict) else known
     if kind:
@@ -133,19 +137,19 @@ def _value(table: str, column: str, value: str) -> Parts:
         end = match.end()
     parts.append(("", value[end:]))
     if table == "custody_event" and column == "body":
-        return _with_manifest(parts)
+        return _with_hash(_with_hash(parts, "manifest"), "act_sha256")
     return parts
 
 
-def _with_manifest(parts: Parts) -> Parts:
-    """The hash of the manifest in a sealing event of a consignment."""
+def _with_hash(parts: Parts, name: str) -> Parts:
+    """The hash of the manifest in a sealing event of a consignment, and that of the act in every event."""
     found: Parts = []
     for kind, text in parts:
-        match = re.search(r'"manifest":"([0-9a-f]{64})"', text) if not kind else None
+        match = re.search(rf'"{name}":"([0-9a-f]{{64}})"', text) if not kind else None
         if match is None:
             found.append((kind, text))
         else:
-            found += [("", text[: match.start(1)]), ("manifest", match.group(1)), ("", text[match.end(1) :])]
+            found += [("", text[: match.start(1)]), (name, match.group(1)), ("", text[match.end(1) :])]
     return found
 
 
@@ -156,11 +160,12 @@ class Copy:
         self.template, self.back = template, back
         self.known: dict[tuple[str, str], str] = {}
         self.heads: dict[str, str] = {}
-        self.manifests: dict[str, str] = {}
+        self.hashes: dict[str, str] = {}  # of manifests and acts, by those of the template
         self._new: dict[str, Callable[[str], str]] = {
             "day": self._day, "uuid": self._uuid, "consignment": self._consignment, "seal": self._seal,
             "accession": self._accession, "tail": lambda text: self._accession(text)[::-1],
             "specimen": lambda text: str(int(text) + (back + 1) * template.specimens),
+            "place": lambda text: str(int(text) + back * template.events),
             "order": lambda text: str(int(text) + (back + 1) * template.orders),
         }  # fmt: skip
 
@@ -179,7 +184,9 @@ class Copy:
         if table == "act":
             fields = dict(zip(self.template.columns[table], written.split("\t"), strict=True))
             body = f"{fields['username']}\n{_unescaped(fields['body'])}"
-            return self._filled(line, values, {"body_sha256": hashlib.sha256(body.encode()).hexdigest()})
+            new = hashlib.sha256(body.encode()).hexdigest()
+            self.hashes[next(text for kind, text in line.tokens if kind == "body_sha256")] = new
+            return self._filled(line, values, {"body_sha256": new})
         if table in {"specimen", "consignment"}:
             key = written.split("\t")[self.template.columns[table].index("id" if table == "specimen" else "number")]
             return self._filled(line, values, {"stream_head": self.heads[f"{table}:{key}"]})
@@ -190,12 +197,12 @@ class Copy:
         place = columns.index("lines")
         old = _joined(line.texts, [text for _, text in line.tokens]).split("\t")[place]
         new = written.split("\t")[place]
-        self.manifests[_manifest_hash(old)] = _manifest_hash(new)
+        self.hashes[_manifest_hash(old)] = _manifest_hash(new)
         return written
 
     def _event(self, line: Line, values: list[str], written: str) -> str:
         columns = self.template.columns["custody_event"]
-        values = [self.manifests[text] if kind == "manifest" else value
+        values = [self.hashes[text] if kind in {"manifest", "act_sha256"} else value
                   for (kind, text), value in zip(line.tokens, values, strict=True)]  # fmt: skip
         fields = _joined(line.texts, values).split("\t")
         stream, body = fields[columns.index("stream")], _unescaped(fields[columns.index("body")])
@@ -267,6 +274,7 @@ def fill(url: str, template: Template, days: range, tell: Callable[[str], None] 
         tell("  indexes and statistics …")
         for statement in indexes:
             connection.execute(statement)
+        finish(connection)
         connection.execute("SELECT setval('specimen_id_seq', (SELECT max(id) FROM specimen))")
         connection.execute("SELECT setval('lab_order_id_seq', (SELECT max(id) FROM lab_order))")
         connection.execute("VACUUM ANALYZE")
@@ -281,6 +289,32 @@ def _write(connection: psycopg.Connection[Any], one: Copy) -> None:
             with connection.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                 for row in one.rows(table):
                     copy.write(row)
+
+
+def finish(connection: psycopg.Connection[Any]) -> None:
+    """What only the copied rows tell: sums of lines, the sum of each row in its last event, how far the log is."""
+    lines = lines_sql(ConsignmentLine, "specimen_id").replace("\\:", ":")
+    connection.execute(f"UPDATE specimen SET lines_sum = t.mixed FROM ({lines}) AS t WHERE t.specimen_id = specimen.id")
+    connection.execute("UPDATE custody_lane SET last = (SELECT max(place) FROM custody_event)")
+    connection.execute("CREATE TEMPORARY TABLE fresh (position bigint, stream text, body text, hash text)")
+    for model, kind, key in SUBJECTS:
+        said = sum_sql(model, "s").replace("\\:", ":")
+        rows = connection.execute(
+            f"SELECT e.position, e.stream, e.body, e.prev_hash, {said} FROM {kind} s JOIN custody_event e"
+            f" ON e.stream = '{kind}:' || s.{key} AND e.seq = s.stream_seq"
+        )
+        with connection.cursor().copy("COPY fresh FROM STDIN") as copy:
+            for position, stream, body, before, total in rows.fetchall():
+                new = re.sub(r'"after":"1:[0-9a-f]+"', f'"after":"1:{total}"', body, count=1)
+                copy.write_row((position, stream, new, hashlib.sha256(f"{before}\n{new}".encode()).hexdigest()))
+        connection.execute(
+            f"UPDATE {kind} SET stream_head = f.hash FROM fresh f WHERE f.stream = '{kind}:' || {kind}.{key}"
+        )
+    connection.execute("CREATE INDEX ON fresh (position)")
+    connection.execute(
+        "UPDATE custody_event SET body = f.body, hash = f.hash FROM fresh f WHERE f.position = custody_event.position"
+    )
+    connection.execute("DROP TABLE fresh")
 
 
 def _drop_indexes(connection: psycopg.Connection[Any]) -> list[str]:

@@ -14,7 +14,7 @@ from werkzeug.security import generate_password_hash
 
 from logistics import db as db_module
 from logistics.domain.acts import Act, Answer, Status
-from logistics.models import Box, Courier, Site, Specimen, Test, TestSite, User, Vehicle
+from logistics.models import Box, Courier, CustodyEvent, Site, Specimen, Test, TestSite, User, Vehicle
 from logistics.services import custody, network, seed
 
 CITY, COUNTY, TOWN, OTHER_COUNTY, OTHER_TOWN = "CITY", "COUNTY", "TOWN", "COUNTY2", "TOWN2"
@@ -193,3 +193,9 @@ def delivered(session: Session, accessions: tuple[str, ...] = ("2611220047", "26
     )
     done(session, "receiver", deliver)
     return number
+
+
+def find_event(session: Session, stream: str, kind: str) -> int:
+    """The number of the last event of this type in a stream."""
+    query = select(CustodyEvent.seq).where(CustodyEvent.stream == stream, CustodyEvent.type == kind)
+    return session.scalars(query.order_by(CustodyEvent.seq.desc())).first() or 0

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.models import Reason, User
+from logistics.models.specimens import PRIORITIES
 from logistics.queries import worklists
-from logistics.services.orders import PRIORITIES
 from web import consignment_words, load_words, state_words
 from web.act_words import ACT_WORDS, FIELD_WORDS
 from web.rendering import locale

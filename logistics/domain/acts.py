@@ -73,6 +73,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def body_sha256(act: Act, username: str) -> str:
+    """The hash of an act and of who sent it."""
+    return digest(f"{username}\n{act.kept_text()}")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the sender is told. ``code`` and ``params`` make the sentence; ``result`` is the state after it."""

@@ -63,6 +63,10 @@ class EventType(StrEnum):
     RESEALED = "resealed"
 
 
+LOCKING = frozenset({EventType.SEALED, EventType.RESEALED})
+"""Events of a consignment that lock a version of its manifest and hold its hash."""
+
+
 SET_CODES: Mapping[EventType, str] = {
     EventType.REGISTERED: "S38",
     EventType.COLLECTED: "S39",
@@ -79,7 +83,12 @@ SET_CODES: Mapping[EventType, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One link. ``occurred_at`` is when it happened, ``recorded_at`` when the server learned of it (both UTC)."""
+    """One link. ``occurred_at`` is when it happened, ``recorded_at`` when the server learned of it (both UTC).
+
+    Three things tie it to what stands around it: ``act_sha256`` to its act as it was sent, ``after`` to the row of its
+    subject as the event leaves it (``domain.sums``), ``lane`` and ``place`` to the events recorded before it and after
+    it, whatever they are about: a lane's places run from 1 without a hole.
+    """
 
     stream: str
     seq: int
@@ -95,6 +104,10 @@ class Event:
     lat: str | None = None  # WGS-84, decimal string
     lon: str | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
+    act_sha256: str = ""
+    after: str = ""
+    lane: int = 0
+    place: int = 0
 
 
 def specimen_stream(specimen_id: int) -> str:
@@ -124,11 +137,14 @@ def canonical_text(event: Event) -> str:
     """The text of ``event`` that is stored and hashed."""
     body: dict[str, Any] = {
         "act": event.act_id,
+        "act_sha256": event.act_sha256,
         "actor": event.actor,
         "actor_name": event.actor_name,
+        "after": event.after,
         "at": event.occurred_at.isoformat(),
         "device": event.device,
         "how": event.how,
+        "log": [event.lane, event.place],
         "payload": dict(event.payload),
         "position": [event.lat, event.lon] if event.lat is not None else None,
         "recorded": event.recorded_at.isoformat(),
@@ -159,6 +175,10 @@ def read_text(text: str) -> Event:
         lat=position[0],
         lon=position[1],
         payload=body["payload"],
+        act_sha256=body["act_sha256"],
+        after=body["after"],
+        lane=body["log"][0],
+        place=body["log"][1],
     )
 
 

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     DIGEST_WITNESS = "digest_witness"  # the copy outside the database says something else
     KEY = "key"  # a key that nobody vouches for, or not the one that was asked for
     ACT = "act"  # an act as sent is not what was signed, or is gone
+    PROJECTION = "projection"  # a row that does not follow from the log
     MANIFEST = "manifest"  # a manifest version is not the one that was sealed
     FILE = "file"  # of a bundle: missing, added or changed
 

@@ -104,6 +104,14 @@ def day_of(at: datetime) -> str:
     return at.astimezone(ZONE).date().isoformat()
 
 
+def is_day(text: str) -> bool:
+    """Whether it is a date as ours are written."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def bounds(day: str) -> tuple[datetime, datetime]:
     """The first instant of a local day and the first after it, UTC."""
     start = datetime.combine(date.fromisoformat(day), time(), ZONE)

@@ -24,7 +24,7 @@ DISPOSITIONS = (
 """What may become of a finding. ``received``: an unexpected tube that is known goes its way; ``noted``: about a box;
 ``withdrawn``: the event that opened it was declared wrong."""
 
-_OPENING = frozenset(
+OPENING = frozenset(
     {E.DECLARED_MISSING, E.RECEIVED_UNEXPECTED, E.REJECTED, E.TESTS_REJECTED, E.ACCEPTED_CONCESSION, E.HELD,
      E.UNEXPECTED_TUBE, E.DEVIATION, E.SEAL_BROKEN}
 )  # fmt: skip
@@ -60,7 +60,7 @@ class Finding:
 
 def opened(event: Event, *, consignment: str | None = None) -> Finding | None:
     """The finding that the event opens. ``consignment``: the one the tube lay in before the event, when known."""
-    if event.type not in _OPENING:
+    if event.type not in OPENING:
         return None
     facts = event.payload
     kind = _disposition(event)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from logistics.domain import projection
 from logistics.domain.custody import Event, EventType
-from logistics.domain.transitions import SPECIMEN_TABLE, Row, View
+from logistics.domain.transitions import CONSIGNMENT_TABLE, ITEM_TABLE, SPECIMEN_TABLE, Row, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,18 @@ def steps(events: Iterable[Event]) -> Iterator[Step]:
 def specimen_target(before: projection.SpecimenProjection, event: Event) -> str:
     """The state that an accepted event led a tube to."""
     return _target(SPECIMEN_TABLE, before.state, event, before)
+
+
+def consignment_target(before: projection.ConsignmentProjection, event: Event) -> str:
+    """The same for a consignment: guards ask for its kind, which tells apart who may, never where it leads."""
+    for row in CONSIGNMENT_TABLE.get((before.state, event.type), []):
+        return row.target or before.state
+    return before.state
+
+
+def item_target(before: projection.ItemProjection, event: Event) -> str:
+    """The same for a load item."""
+    return _target(ITEM_TABLE, before.state, event, before)
 
 
 def _target(table: dict[tuple[str, EventType], list[Row]], state: str, event: Event, view: View) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from logistics.domain import merkle
+from logistics.domain.custody import LOCKING
 from logistics.domain.diagnosis import Finding, Kind, Stored, Witness, diagnose
 from logistics.domain.digests import Digest, day_of, manifest_hash
 from logistics.integrity import bundle_format as form
@@ -184,12 +185,14 @@ class _Check:
         return found
 
     def acts(self) -> None:
-        """Every event's act is there, as it was sent, and proven when its day is signed."""
+        """Every event's act is there as it was sent, the one that it names, and proven when its day is signed."""
         wanted: dict[str, str] = {}
+        named: dict[str, set[str]] = {}
         for line in self.events:
             try:
                 body = json.loads(line.text)
                 wanted.setdefault(str(body["act"]), day_of(datetime.fromisoformat(body["recorded"])))
+                named.setdefault(str(body["act"]), set()).add(str(body["act_sha256"]))
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue  # named with its chain
         seen = set()
@@ -198,6 +201,8 @@ class _Check:
             seen.add(one.id)
             if one.id not in wanted:
                 self.note(name, 0, Kind.ACT, "no event names it")
+            elif named.get(one.id) != {one.body_sha256}:
+                self.note(name, 0, Kind.ACT, "not the one that its events were made by")
             if one.body is not None and _body_hash(one) != one.body_sha256:
                 self.note(name, 0, Kind.ACT, "its text does not give its hash")
             if one.proof is None:
@@ -219,17 +224,18 @@ class _Check:
         for line in self.events:
             try:
                 body = json.loads(line.text)
-                if body["type"] != "sealed" or not line.stream.startswith("consignment:"):
+                if body["type"] not in LOCKING or not line.stream.startswith("consignment:"):
                     continue
                 number, version = line.stream.partition(":")[2], int(body["payload"]["version"])
-                expected = body["payload"].get("manifest")
+                said = (body["actor"], datetime.fromisoformat(body["at"]), body["payload"]["seal"])
+                expected = body["payload"]["manifest"]
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue  # named with its chain
             one = given.pop((number, version), None)
             name = f"manifest {number} version {version}"
             if one is None:
                 self.note(name, line.seq, Kind.MANIFEST, "it is missing")
-            elif expected is not None and _manifest_hash(one.lines) != expected:
+            elif _locked(one) != said or _manifest_hash(one.lines) != expected:
                 self.note(name, line.seq, Kind.MANIFEST, "not the one that was sealed")
         for number, version in given:
             self.note(f"manifest {number} version {version}", 0, Kind.MANIFEST, "no sealing event names it")
@@ -271,6 +277,13 @@ def _proven(leaf: bytes, line: form.ProofLine | form.ActProof, size: int, root: 
 
 def _body_hash(one: form.ActLine) -> str:
     return hashlib.sha256(f"{one.username}\n{one.body}".encode()).hexdigest()
+
+
+def _locked(one: form.ManifestLine) -> tuple[str, datetime | None, str]:
+    try:
+        return one.locked_by, datetime.fromisoformat(one.locked_at), one.seal
+    except ValueError:
+        return one.locked_by, None, one.seal
 
 
 def _manifest_hash(lines: Sequence[Any]) -> str:

@@ -20,13 +20,13 @@ from logistics.domain.custody import GENESIS
 from logistics.domain.diagnosis import Stored
 from logistics.models import Act
 
-COLUMNS = "stream, seq, type, act_id, occurred_at, recorded_at, actor, site_code, body, prev_hash, hash"
+COLUMNS = "stream, seq, type, act_id, occurred_at, recorded_at, actor, site_code, body, prev_hash, hash, position"
 BATCH = 20_000
 PROGRESS_EVERY = 20_000
 MOST_STREAMS = 3_000_000
 """Streams whose heads are kept in memory at once (about 350 bytes each); a longer log is read in several passes."""
 
-Row = tuple[str, int, str, str, datetime, datetime, str, str | None, bytes, str, str]
+Row = tuple[str, int, str, str, datetime, datetime, str, str | None, bytes, str, str, int]
 Head = tuple[int, str]
 Tell = Callable[[int, int], None]
 """Called with (events read, events in all)."""
@@ -61,7 +61,7 @@ def scan(rows: Iterable[Row], tell: Callable[[int], None] = lambda read: None) -
     head_of, decode, sha256 = heads.get, msgspec.json.Decoder(Body).decode, hashlib.sha256
     begin = (0, GENESIS)
     read = 0
-    for stream, seq, kind, act, at, recorded, actor, site, body, previous, digest in rows:
+    for stream, seq, kind, act, at, recorded, actor, site, body, previous, digest, _ in rows:
         last_seq, last_hash = head_of(stream, begin)
         heads[stream] = (seq, digest)
         try:
@@ -100,16 +100,16 @@ def read_rows(session: Session, part: int = 0, parts: int = 1) -> Iterator[Row]:
 def _postgresql(session: Session, part: int, parts: int) -> Iterator[Row]:
     """By ranges of the key, in binary: a third less than COPY gives row by row, and as little memory."""
     only = f"AND mod(hashtext(stream)::bigint + 2147483648, {parts:d}) = {part:d}" if parts > 1 else ""
+    columns = COLUMNS.replace("body", "convert_to(body, 'UTF8')")  # bytes, as they are hashed
     query = (
-        f"SELECT {COLUMNS}, position FROM custody_event WHERE position > %s {only}"  # noqa: S608
+        f"SELECT {columns} FROM custody_event WHERE position > %s {only}"  # noqa: S608
         f" ORDER BY position LIMIT {BATCH:d}"
     )
     last = -1
     with _cursor(session) as cursor:
         while rows := cursor.execute(query, (last,)).fetchall():
             last = rows[-1][-1]
-            for stream, seq, kind, act, at, recorded, actor, site, body, previous, digest, _ in rows:
-                yield stream, seq, kind, act, at, recorded, actor, site, body.encode(), previous, digest
+            yield from rows
 
 
 def _cursor(session: Session) -> Any:
@@ -117,31 +117,24 @@ def _cursor(session: Session) -> Any:
     return raw.cursor(binary=True)
 
 
-def acts(session: Session, since: datetime, until: datetime) -> Iterator[tuple[str, str, bytes, str]]:
-    """(id, username, body, kept hash) of the acts that arrived in a time, in the order of their ids' bytes."""
-    columns = "id, username, body, body_sha256"
+def acts(session: Session, since: datetime, until: datetime) -> Iterator[tuple[str, str]]:
+    """(id, hash) of the acts that arrived in a time, in the order of their ids' bytes."""
     if session.get_bind().dialect.name == "postgresql":
+        columns = "id, body_sha256"
         query = f'SELECT {columns} FROM act WHERE recorded_at >= %s AND recorded_at < %s ORDER BY id COLLATE "C"'  # noqa: S608
         with _cursor(session) as cursor:
-            for act_id, username, body, kept in cursor.execute(query, (since, until)):
-                yield act_id, username, body.encode(), kept
+            yield from cursor.execute(query, (since, until))
         return
-    rows = session.execute(
-        select(Act.id, Act.username, Act.body, Act.body_sha256)
-        .where(Act.recorded_at >= since, Act.recorded_at < until)
-        .order_by(Act.id)
-        .execution_options(yield_per=5000)
-    )
-    for act_id, username, body, kept in rows:
-        yield act_id, username, body.encode(), kept
+    rows = select(Act.id, Act.body_sha256).where(Act.recorded_at >= since, Act.recorded_at < until).order_by(Act.id)
+    for row in session.execute(rows.execution_options(yield_per=5000)):
+        yield str(row[0]), str(row[1])
 
 
 def _sqlite(session: Session) -> Iterator[Row]:
     result = session.connection().exec_driver_sql(f"SELECT {COLUMNS} FROM custody_event ORDER BY position")  # noqa: S608
-    for stream, seq, kind, act, at, recorded, actor, site, body, previous, digest in result.yield_per(2000):
-        yield (
-            stream, seq, kind, act, _instant(at), _instant(recorded), actor, site, str(body).encode(), previous, digest,
-        )  # fmt: skip
+    for row in result.yield_per(2000):
+        stream, seq, kind, act, at, recorded, actor, site, body, *rest = row
+        yield stream, seq, kind, act, _instant(at), _instant(recorded), actor, site, str(body).encode(), *rest
 
 
 def _instant(value: str) -> datetime:
@@ -160,10 +153,10 @@ def size(session: Session) -> tuple[int, int]:
 
 def whole_stream(session: Session, stream: str) -> Sequence[Stored]:
     """All rows of one stream as they are stored."""
-    query = text(f"SELECT position, {COLUMNS} FROM custody_event WHERE stream = :stream ORDER BY seq, position")  # noqa: S608
+    query = text(f"SELECT {COLUMNS} FROM custody_event WHERE stream = :stream ORDER BY seq, position")  # noqa: S608
     found = []
     for row in session.execute(query, {"stream": stream}):
-        position, name, seq, kind, act, at, recorded, actor, site, body, previous, digest = row
+        name, seq, kind, act, at, recorded, actor, site, body, previous, digest, position = row
         found.append(
             Stored(
                 position, name, seq, kind, act, _aware(at), _aware(recorded), actor, site, body, previous, digest,

@@ -5,7 +5,7 @@ from logistics.models import append_only
 from logistics.models.alerts import Alert, AlertNote, Channel, Delivery
 from logistics.models.attachments import Attachment
 from logistics.models.catalogue import Reason, StabilityRuleRow, Test, TestSite
-from logistics.models.custody import Act, CustodyEvent, Handover, WaitingAct
+from logistics.models.custody import Act, CustodyEvent, CustodyLane, Handover, WaitingAct
 from logistics.models.filters import DefaultFilter, SavedFilter
 from logistics.models.handovers import HandoverHalf, HandoverOffer
 from logistics.models.integrity import CustodyDigest, CustodyDigestLeaf, SigningKey
@@ -37,6 +37,7 @@ __all__ = [
     "CustodyDigest",
     "CustodyDigestLeaf",
     "CustodyEvent",
+    "CustodyLane",
     "DefaultFilter",
     "Delivery",
     "Handover",

@@ -67,6 +67,17 @@ class CustodyEvent(Base):
     body: Mapped[str] = mapped_column(Text)  # the canonical text that was hashed; the columns beside it are copies
     prev_hash: Mapped[str]
     hash: Mapped[str]
+    lane: Mapped[int]
+    place: Mapped[int]  # 1, 2, … in its lane
+
+
+class CustodyLane(Base):
+    """Where the log grows: a transaction takes a lane that nobody else is using and numbers its events in it."""
+
+    __tablename__ = "custody_lane"
+
+    lane: Mapped[int] = mapped_column(primary_key=True)
+    last: Mapped[int] = mapped_column(default=0)
 
 
 class Handover(Base):

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from logistics.db import Base
+from logistics.domain.sums import NOTHING
 from logistics.models.network import Site
 
 # A kind says what the paper on it says. A blind sample goes down in a parcel of whatever kind: that there is one inside
@@ -49,6 +50,7 @@ class Item(Base):
     on_hold: Mapped[bool] = mapped_column(default=False)
     stream_seq: Mapped[int] = mapped_column(default=0)
     stream_head: Mapped[str] = mapped_column(default="")
+    lines_sum: Mapped[str] = mapped_column(default=NOTHING)  # of its lines (domain.sums)
 
     origin: Mapped[Site] = relationship(foreign_keys=[origin_code])
     destination: Mapped[Site] = relationship(foreign_keys=[destination_code])

@@ -9,8 +9,10 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from logistics.db import Base, KeyText, partial_index
+from logistics.domain.sums import NOTHING
 from logistics.models.catalogue import Test
 
+PRIORITIES = ("routine", "urgent", "stat")
 ELSEWHERE = "location_code <> collecting_site_code AND location_code <> destination_code"
 """Of a tube that stands neither where it was collected nor where it is tested: few, at any time."""
 
@@ -104,6 +106,7 @@ class Specimen(Base):
     recall_to: Mapped[str | None]  # site where a recalled tube must be brought
     stream_seq: Mapped[int] = mapped_column(default=0)
     stream_head: Mapped[str] = mapped_column(default="")
+    lines_sum: Mapped[str] = mapped_column(default=NOTHING)  # of its lines on manifests (domain.sums)
 
     tests: Mapped[list[SpecimenTest]] = relationship(
         cascade="all, delete-orphan", lazy="selectin", order_by="SpecimenTest.test_code"

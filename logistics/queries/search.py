@@ -16,10 +16,10 @@ from logistics.domain.access import Scope
 from logistics.domain.transitions import State
 from logistics.errors import Invalid
 from logistics.models import Site, Specimen, Test, User
+from logistics.models.specimens import PRIORITIES
 from logistics.queries.search_leads import Filter, Question, days, keep, lead, question
 from logistics.queries.search_text import Meaning, Sense
 from logistics.queries.walk import Cursor, page
-from logistics.services.orders import PRIORITIES
 
 __all__ = ["Filter", "Page", "check", "couriers", "export", "find"]
 PAGE = 50

@@ -15,11 +15,11 @@ from logistics.domain.access import Scope
 from logistics.domain.transitions import ConsignmentState as C
 from logistics.errors import Invalid
 from logistics.models import Consignment, Handover
+from logistics.models.specimens import PRIORITIES
 from logistics.queries.search import EXPORT_PAGE, PAGE, couriers, site_known
 from logistics.queries.search_leads import NARROW, Filter, Question, days, question
 from logistics.queries.search_text import may_name_seal, starting
 from logistics.queries.walk import Conditions, Cursor, Walk, page
-from logistics.services.orders import PRIORITIES
 
 STATES = tuple(state.value for state in C if state is not C.NEW)
 MOVING = (C.SEALED, C.IN_TRANSIT, C.ARRIVED, C.DELIVERED)

@@ -23,11 +23,11 @@ from sqlalchemy.orm import Session
 
 from logistics.db import insert_ignoring, next_number
 from logistics.domain.access import Scope
-from logistics.domain.acts import Act, Answer, Status, digest
+from logistics.domain.acts import Act, Answer, Status, body_sha256
 from logistics.errors import Conflict, Forbidden, Invalid, LabrelayError, NotFound
 from logistics.models import Act as ActRow
 from logistics.models import User
-from logistics.services import act_fields, network, signatures, waiting
+from logistics.services import act_fields, lanes, network, signatures, waiting
 from logistics.services.acts import HANDLERS
 from logistics.services.desk import Desk
 
@@ -117,12 +117,11 @@ def _write_answer(session: Session, act: Act, answer: Answer) -> Answer:
 
 def row_of(act: Act, actor: User, now: datetime) -> dict[str, Any]:
     """The act as it is kept, not answered yet."""
-    text = act.kept_text()
     return {
         "id": act.id,
         "type": act.type,
-        "body_sha256": digest(f"{actor.username}\n{text}"),
-        "body": text,
+        "body_sha256": body_sha256(act, actor.username),
+        "body": act.kept_text(),
         "username": actor.username,
         "device": act.device,
         "seq": act.seq,
@@ -144,6 +143,7 @@ def _work(
     session: Session, act: Act, actor: User, scope: Scope, now: datetime, late: waiting.Late | None = None
 ) -> Answer:
     """Work an act inside a savepoint. Whatever happens it has an answer: the acts behind it must not wait for it."""
+    lanes.take(session)  # a savepoint that is rolled back must not give it away
     desk = Desk(session, act, actor, scope, now, late=late)
     try:
         try:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.domain import custody, projection, transitions
 from logistics.domain.access import Scope
-from logistics.domain.acts import Act
+from logistics.domain.acts import Act, body_sha256
 from logistics.domain.custody import Event, EventType
 from logistics.domain.projection import OUT_OF_BOX
+from logistics.domain.sums import NOTHING, mixed
 from logistics.errors import Invalid, NotFound
-from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Item, ItemLine, Specimen, User
-from logistics.services import findings, seal_uses, waiting
+from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Item, ItemLine, Specimen, User, summed
+from logistics.models.specimens import PRIORITIES
+from logistics.models.summed import sum_of
+from logistics.services import findings, lanes, seal_uses, waiting
 from logistics.services.shelf import Shelf
 
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
@@ -81,10 +86,10 @@ class Desk:
         state = transitions.next_state(before.state, event_type, self.actor.role, before, subject=specimen.accession)
         self.wrote = True
         event = self._event(custody.specimen_stream(specimen.id), specimen.stream_seq, event_type, payload, site)
-        specimen.stream_seq, specimen.stream_head = event.seq, self._store(event, specimen.stream_head)
         write_specimen(specimen, projection.project_specimen(before, event, state))
         for change in projection.project_lines(before, event):
-            write_line(self.session, specimen.id, change, self.shelf)
+            write_line(self.session, specimen, change, self.shelf)
+        self._store(event, specimen)
         findings.follow_specimen(self.session, specimen, event, consignment=before.consignment_number)
         return event
 
@@ -109,8 +114,8 @@ class Desk:
             self.shelf.hold(consignment, new=True)
         stream = custody.consignment_stream(consignment.number)
         event = self._event(stream, consignment.stream_seq, event_type, payload, site)
-        consignment.stream_seq, consignment.stream_head = event.seq, self._store(event, consignment.stream_head)
         write_consignment(consignment, projection.project_consignment(before, event, state))
+        self._store(event, consignment)
         box = self.session.get_one(Box, consignment.box_code)
         write_box(box, projection.project_box(box_projection(box), event, consignment.number, state))
         seal_uses.follow(self.session, consignment.number, event)
@@ -130,11 +135,11 @@ class Desk:
         state = transitions.next_item_state(before.state, event_type, self.actor.role, before, subject=item.number)
         self.wrote = True
         event = self._event(custody.item_stream(item.number), item.stream_seq, event_type, payload, site)
-        item.stream_seq, item.stream_head = event.seq, self._store(event, item.stream_head)
         write_item(item, projection.project_item(before, event, state))
         change = projection.project_item_line(before, event)
         if change is not None:
-            write_item_line(self.session, item.number, change)
+            write_item_line(self.session, item, change)
+        self._store(event, item)
         return event
 
     def _event(
@@ -156,16 +161,23 @@ class Desk:
             lat=act.lat,
             lon=act.lon,
             payload=self._payload(payload),
+            act_sha256=self._act_sha256,
         )
+
+    @cached_property
+    def _act_sha256(self) -> str:
+        return body_sha256(self.act, self.actor.username)
 
     def _payload(self, payload: Mapping[str, Any] | None) -> Mapping[str, Any]:
         applied = self.late.applied if self.late is not None else None
         return {**(payload or {}), "applied": applied} if applied else payload or {}
 
-    def _store(self, event: Event, head: str) -> str:
-        text = custody.canonical_text(event)
-        previous = head or custody.GENESIS
-        new_head = custody.chain_hash(previous, text)
+    def _store(self, event: Event, subject: Specimen | Consignment | Item) -> None:
+        """Append the event, which says what the row of its subject has become, and write down that it is the last."""
+        lane, place = lanes.next_place(self.session)
+        text = custody.canonical_text(replace(event, after=summed.after(subject), lane=lane, place=place))
+        previous = subject.stream_head or custody.GENESIS
+        subject.stream_seq, subject.stream_head = event.seq, custody.chain_hash(previous, text)
         row = {
             "stream": event.stream,
             "seq": event.seq,
@@ -177,13 +189,14 @@ class Desk:
             "site_code": event.site,
             "body": text,
             "prev_hash": previous,
-            "hash": new_head,
+            "hash": subject.stream_head,
+            "lane": lane,
+            "place": place,
         }
         if self.shelf is not None:
             self.shelf.events.append(row)
         else:
             self.session.add(CustodyEvent(**row))
-        return new_head
 
 
 def specimen_projection(specimen: Specimen) -> projection.SpecimenProjection:
@@ -231,15 +244,16 @@ def _write(row: object, after: object, columns: Sequence[str]) -> None:
             setattr(row, name, value)
 
 
-def write_line(session: Session, specimen_id: int, change: projection.LineChange, shelf: Shelf | None = None) -> None:
-    """Bring the tube's line on the manifest up to date."""
-    key = (change.consignment, specimen_id)
+def write_line(session: Session, specimen: Specimen, change: projection.LineChange, shelf: Shelf | None = None) -> None:
+    """Bring the tube's line on the manifest up to date, and what the tube and the consignment say of their lines."""
+    key = (change.consignment, specimen.id)
     known = shelf is not None and shelf.knows_line(*key)
     line = shelf.lines.get(key) if shelf is not None and known else session.get(ConsignmentLine, key)
     was_inside = line is not None and line.outcome not in OUT_OF_BOX
     inside = change.outcome is not None and change.outcome not in OUT_OF_BOX
     if shelf is not None:
         shelf.count(change.consignment, line.outcome if line is not None else None, change.outcome)
+    before = sum_of(line) if line is not None else NOTHING
     if change.outcome is None and line is not None:
         session.delete(line)
         session.flush()
@@ -247,18 +261,19 @@ def write_line(session: Session, specimen_id: int, change: projection.LineChange
             shelf.lines.pop(key, None)
     count = _count(session, change.consignment, inside - was_inside)
     if change.outcome is None:
-        return
-    if line is None:
-        line = ConsignmentLine(consignment_number=change.consignment, specimen_id=specimen_id, position=count)
-        session.add(line)
-        if shelf is not None:
-            shelf.lines[key] = line
-    line.outcome = change.outcome
-    line.condition = change.condition
-    line.checked_by = change.checked_by
-    line.checked_at = change.checked_at
-    line.found_site = change.found_site
-    line.found_in = change.found_in
+        specimen.lines_sum = mixed(specimen.lines_sum, before)
+    else:
+        if line is None:
+            line = ConsignmentLine(consignment_number=change.consignment, specimen_id=specimen.id, position=count)
+            session.add(line)
+            if shelf is not None:
+                shelf.lines[key] = line
+        line.outcome, line.condition = change.outcome, change.condition
+        line.checked_by, line.checked_at = change.checked_by, change.checked_at
+        line.found_site, line.found_in = change.found_site, change.found_in
+        specimen.lines_sum = mixed(specimen.lines_sum, before, sum_of(line))
+    if inside != was_inside:
+        _prioritise(session, change.consignment, specimen, came=inside)
 
 
 def _count(session: Session, number: str, step: int) -> int:
@@ -267,18 +282,36 @@ def _count(session: Session, number: str, step: int) -> int:
     return consignment.tube_count
 
 
-def write_item_line(session: Session, item_number: str, change: projection.LineChange) -> None:
+def _prioritise(session: Session, number: str, specimen: Specimen, *, came: bool) -> None:
+    """A consignment is as urgent as the most urgent tube inside."""
+    consignment = session.get_one(Consignment, number)
+    if came:
+        consignment.priority = max(consignment.priority, specimen.priority, key=PRIORITIES.index)
+    elif specimen.priority == consignment.priority != PRIORITIES[0]:
+        inside = session.scalars(
+            select(Specimen.priority)
+            .join(ConsignmentLine, ConsignmentLine.specimen_id == Specimen.id)
+            .where(ConsignmentLine.consignment_number == number, ConsignmentLine.outcome.not_in(sorted(OUT_OF_BOX)))
+            .distinct()
+        )
+        consignment.priority = max(inside, default=PRIORITIES[0], key=PRIORITIES.index)
+
+
+def write_item_line(session: Session, item: Item, change: projection.LineChange) -> None:
     """Bring the item's line on the consignment up to date, and the count of items inside."""
-    line = session.get(ItemLine, (change.consignment, item_number))
+    line = session.get(ItemLine, (change.consignment, item.number))
+    before = sum_of(line) if line is not None else NOTHING
     inside = change.outcome is not None
     session.get_one(Consignment, change.consignment).item_count += inside - (line is not None)
     if not inside:
         if line is not None:
             session.delete(line)
             session.flush()
+        item.lines_sum = mixed(item.lines_sum, before)
         return
     if line is None:
-        line = ItemLine(consignment_number=change.consignment, item_number=item_number)
+        line = ItemLine(consignment_number=change.consignment, item_number=item.number)
         session.add(line)
     line.outcome, line.condition = str(change.outcome), change.condition
     line.checked_by, line.checked_at = change.checked_by, change.checked_at
+    item.lines_sum = mixed(item.lines_sum, before, sum_of(line))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -77,42 +79,13 @@ def _row(finding: Finding, origin: str, *, specimen_id: int | None, accession: s
     return row
 
 
-def rebuild(session: Session, replayed: dict[str, list[Finding]]) -> None:
-    """Make the table what the log gives: ``replayed`` holds the findings of each stream."""
-    known = {(row.stream, row.seq): row for row in session.scalars(select(Nonconformity))}
-    wanted = {(one.stream, one.seq): one for found in replayed.values() for one in found}
-    for key, row in known.items():
-        if key not in wanted:
-            session.delete(row)
-    for key, finding in wanted.items():
-        if key in known:
-            write(known[key], finding)
-        else:
-            _add_again(session, finding)
-
-
-def _add_again(session: Session, finding: Finding) -> None:
-    kind, _, key = finding.stream.partition(":")
-    if kind == "specimen":
-        specimen = session.get_one(Specimen, int(key))
-        origin, accession = specimen.collecting_site_code, specimen.accession
-        session.add(_row(finding, origin, specimen_id=specimen.id, accession=accession))
-    else:
-        consignment = session.get_one(Consignment, key)
-        session.add(_row(finding, consignment.origin_code, specimen_id=None, accession=finding.accession))
-
-
-def differences(session: Session, replayed: dict[str, list[Finding]]) -> list[str]:
-    """Where the table differs from the log, in words for ``labrelay rebuild --check``."""
-    actual = {(row.stream or "", row.seq or 0): of_row(row) for row in session.scalars(select(Nonconformity))}
-    wanted = {(one.stream, one.seq): one for found in replayed.values() for one in found}
-    found = []
-    for key in sorted(actual.keys() | wanted.keys()):
-        mine, theirs = actual.get(key), wanted.get(key)
-        if mine is None or theirs is None:
-            found.append(f"finding:{key[0]}/{key[1]}: {'not in the table' if mine is None else 'not in the log'}")
-            continue
-        for name in FIELDS:
-            if name not in COPIES and getattr(mine, name) != getattr(theirs, name):
-                found.append(f"finding:{key[0]}/{key[1]} {name}: {getattr(mine, name)!r} ≠ {getattr(theirs, name)!r}")
-    return found
+def rows(replayed: Mapping[str, Sequence[Finding]], subjects: Mapping[str, Mapping[str, Any]]) -> dict[Any, Any]:
+    """The columns of the table by (stream, number). ``subjects``: what is copied from the thing a finding is about."""
+    return {
+        (one.stream, one.seq): {
+            **{COLUMNS.get(name, name): value for name, value in asdict(one).items()},
+            **subjects.get(one.stream, {}),
+        }
+        for found in replayed.values()
+        for one in found
+    }

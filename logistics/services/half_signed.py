@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from logistics.domain import handover
-from logistics.domain.handover import Given, Taken
+from logistics.domain import handover, signatures
+from logistics.domain.signatures import Half
+from logistics.domain.signatures import Handover as Signed
 from logistics.models import Alert, Consignment, Handover, HandoverHalf
 from logistics.services import alerts
 
+Facts = TypeVar("Facts", Signed, Half)
 KIND = "handover"
 PATIENCE = timedelta(minutes=30)  # after which a missing half is somebody's business
 
@@ -25,14 +29,11 @@ def settle(session: Session, handover_id: str, *, now: datetime) -> None:
     """Judge all halves of one handover anew; a difference is one incident, and it ends when they agree."""
     session.flush()
     rows, halves = _both(session, handover_id)
-    taken = handover.by_consignment(_taken(row) for row in rows)
-    given = [_given(half) for half in halves]
-    for row in rows:
-        said = handover.judge_taken(taken[row.consignment_number], given)
-        row.state, row.differs, row.giver_signed_at = said.state, ",".join(said.differs), said.signed_at
+    taken, given = signatures.judge([_of(Signed, row) for row in rows], [_of(Half, half) for half in halves])
+    for row, judged in zip(rows, taken, strict=True):
+        row.state, row.differs, row.giver_signed_at = judged.state, judged.differs, judged.giver_signed_at
     for half, mine in zip(halves, given, strict=True):
-        said = handover.judge_given(mine, taken)
-        half.state, half.differs = said.state, ",".join(said.differs)
+        half.state, half.differs = mine.state, mine.differs
     differing = [row for row in rows if row.state == handover.DIFFERS]
     if differing:
         _raise(session, handover_id, "differs", differing, halves, now=now)
@@ -54,14 +55,9 @@ def _both(session: Session, handover_id: str) -> tuple[Sequence[Handover], Seque
     return rows, halves
 
 
-def _taken(row: Handover) -> Taken:
-    return Taken(row.consignment_number, row.giver, row.taker, row.meaning, row.tube_count)
-
-
-def _given(half: HandoverHalf) -> Given:
-    return Given(
-        half.act_id, half.consignment_number, half.username, half.other, half.meaning, half.tube_count, half.signed_at
-    )
+def _of(kind: type[Facts], row: Handover | HandoverHalf) -> Facts:
+    """What the row says, as the rules read it."""
+    return kind(**{field.name: getattr(row, field.name) for field in fields(kind)})
 
 
 def sweep(session: Session, *, now: datetime) -> list[str]:

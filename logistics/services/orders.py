@@ -16,12 +16,12 @@ from logistics.domain import numbers
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Invalid
 from logistics.models import Order, Specimen, SpecimenTest, Test
+from logistics.models.specimens import PRIORITIES
 from logistics.services import label_ledger, legs, recollection
 from logistics.services.desk import Desk
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MAX_ACCESSION = 64
-PRIORITIES = ("routine", "urgent", "stat")
 # The same barcode at the same site within this time is the same tube; hospital numbers come back after months.
 SAME_TUBE_WITHIN = timedelta(days=45)
 
@@ -51,7 +51,7 @@ def line_from_payload(payload: Mapping[str, Any], *, accession: object = None) -
     if not isinstance(tests, (list, tuple)) or not tests or not all(isinstance(test, str) for test in tests):
         raise Invalid("field_missing", field="tests")
     texts = {
-        key: str(payload.get(key) or "")
+        key: _text(payload, key)
         for key in ("order_number", "specimen_type", "container", "patient_ref", "sex", "age", "department")
     }
     return OrderLine(
@@ -67,6 +67,13 @@ def line_from_payload(payload: Mapping[str, Any], *, accession: object = None) -
         department=texts["department"],
         source=str(payload.get("source") or "typed"),
     )
+
+
+def _text(payload: Mapping[str, Any], key: str) -> str:
+    value = payload.get(key)
+    if value is not None and not isinstance(value, str):
+        raise Invalid("field_malformed", field=key)
+    return value or ""
 
 
 def register(desk: Desk, line: OrderLine) -> Specimen:
@@ -204,14 +211,17 @@ def _add_specimen(
     desk.session.flush()
     payload = {
         "accession": accession,
-        "tests": [test.code for test in tests],
+        "order": specimen.order_id,
+        "tests": sorted(test.code for test in tests),
         "type": specimen.specimen_type,
+        "container": specimen.container,
         "temp_class": specimen.temp_class,
+        "stage": specimen.stage,
         "priority": specimen.priority,
         "destination": destination,
     }
     if recollects is not None:
-        payload["replaces"] = recollects.accession
+        payload |= {"replaces": recollects.accession, "replaces_id": recollects.id}
     desk.append_specimen(specimen, E.REGISTERED, payload, site=site)
     return specimen
 

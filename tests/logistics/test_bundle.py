@@ -114,6 +114,7 @@ def test_a_bundle_written_anew_without_signatures_is_not_whole(data: bytes, tmp_
     put(files, form.DIGESTS, [])
     put(files, form.PROOFS, [])
     put(files, form.ACTS, [one | {"proof": None} for one in lines(files, form.ACTS)])
+    put(files, form.MANIFESTS, [one | {"locked_by": "forger"} for one in lines(files, form.MANIFESTS)])
     kept = {name: body for name, body in files.items() if name not in {form.SUMS, form.SIGNATURE}}
     report = check(bundle.pack(kept, None), tmp_path, signer.public_key)
     # The page was not rendered anew, which a forger would do; nothing else gives the forgery away.

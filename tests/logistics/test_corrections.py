@@ -54,7 +54,9 @@ def test_a_wrong_rejection_is_taken_back_and_stays_on_record(world: Session) -> 
     assert (tube.reject_reason, tube.decided_at) == (None, None)
     finding = world.scalars(select(Nonconformity).where(Nonconformity.reason_code == "CLOTTED")).one()
     assert (finding.disposition, finding.disposed_by) == ("withdrawn", "receiver")
-    bodies = world.scalars(select(CustodyEvent.body).where(CustodyEvent.stream == f"specimen:{tube.id}"))
+    bodies = world.scalars(
+        select(CustodyEvent.body).where(CustodyEvent.stream == f"specimen:{tube.id}").order_by(CustodyEvent.seq)
+    )
     kinds = [read_text(body).type.value for body in bodies]
     assert kinds[-2:] == ["rejected", "corrected"]
     assert journey.journey(world, tube, role="manager", now=LATER).whole

@@ -17,7 +17,7 @@ from logistics.domain.digests import Digest, signed_bytes, text_hash
 from logistics.errors import Conflict, Unavailable
 from logistics.integrity import check, digests, keys
 from logistics.integrity.keys import Signer
-from logistics.models import AuditEntry, CustodyDigest, CustodyEvent, SigningKey
+from logistics.models import AuditEntry, CustodyDigest, CustodyEvent, CustodyLane, SigningKey
 from logistics.services import prints
 from tests import factories as f
 from tests.tamper import unlocked
@@ -164,12 +164,16 @@ def test_removed_events_are_named(signed: Session, key_file: Path) -> None:
 
 
 def test_the_last_event_of_today_is_missed(session: Session, signer: Signer, key_file: Path) -> None:
-    """No digest knows it yet; the row of its tube does."""
+    """No digest knows it yet; the row of its tube does, its act has no event any more, and its lane ends too early."""
     sign(session, signer, key_file, NIGHT - timedelta(days=1))
     stream = tube(session)
     with unlocked(session):
         session.execute(text("DELETE FROM custody_event WHERE stream = :s AND seq = 5"), {"s": stream})
-    assert named(look(session, key_file, now=NEXT)) == [(stream, 5, Kind.REMOVED)]
+    found = named(look(session, key_file, now=NEXT))
+    assert [(subject, kind) for subject, _, kind in found if not subject.startswith("act ")] == [
+        ("log lane 1", Kind.REMOVED), (stream, Kind.REMOVED),
+    ]  # fmt: skip
+    assert [kind for subject, _, kind in found if subject.startswith("act ")] == [Kind.ACT]
 
 
 def test_an_inserted_event_is_named(signed: Session, key_file: Path) -> None:
@@ -179,20 +183,23 @@ def test_an_inserted_event_is_named(signed: Session, key_file: Path) -> None:
         select(CustodyEvent).where(CustodyEvent.stream == stream).order_by(CustodyEvent.seq.desc())
     ).first()
     assert last is not None
-    body = canonical_json({**json.loads(last.body), "seq": last.seq + 1, "type": "noted"})
+    head = signed.get_one(CustodyLane, last.lane)
+    said = {"seq": last.seq + 1, "type": "noted", "log": [head.lane, head.last + 1]}
+    body = canonical_json({**json.loads(last.body), **said})
     digest = chain_hash(last.hash, body)
     with unlocked(signed):
         signed.add(
             CustodyEvent(
                 stream=stream, seq=last.seq + 1, type="noted", act_id=last.act_id, occurred_at=last.occurred_at,
                 recorded_at=last.recorded_at, actor=last.actor, site_code=last.site_code, body=body,
-                prev_hash=last.hash, hash=digest,
+                prev_hash=last.hash, hash=digest, lane=head.lane, place=head.last + 1,
             )
         )  # fmt: skip
         signed.execute(
             text("UPDATE specimen SET stream_seq = :n, stream_head = :h WHERE accession = 'T2'"),
             {"n": last.seq + 1, "h": digest},
         )
+        signed.execute(text("UPDATE custody_lane SET last = last + 1"))
     assert named(look(signed, key_file)) == [(stream, last.seq + 1, Kind.INSERTED)]
 
 

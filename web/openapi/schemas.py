@@ -9,8 +9,8 @@ from flask_babel import lazy_gettext as _l
 from logistics.domain.acts import HOWS
 from logistics.domain.transitions import ConsignmentState, State
 from logistics.models.catalogue import TEMP_CLASSES
+from logistics.models.specimens import PRIORITIES
 from logistics.services.acts import HANDLERS
-from logistics.services.orders import PRIORITIES
 from web.openapi.parts import BOOL, array, instant, number, obj, ref, text, word
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}

@@ -44,6 +44,7 @@ KIND_WORDS: dict[str, Any] = {
     Kind.DIGEST_CHAIN: _l("Digest out of its chain"),
     Kind.DIGEST_LEAVES: _l("Digest does not fit its parts"),
     Kind.DIGEST_WITNESS: _l("Differs from its copy"),
+    Kind.PROJECTION: _l("Differs from the log"),
     Kind.KEY: _l("Key not trusted"),
     Kind.ACT: _l("Act changed or gone"),
     Kind.MANIFEST: _l("Manifest changed or gone"),

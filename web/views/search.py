@@ -19,10 +19,11 @@ from logistics.domain.numbers import normalise
 from logistics.errors import Invalid
 from logistics.exports import Cell
 from logistics.models import Site, Test
+from logistics.models.specimens import PRIORITIES
 from logistics.queries import search as queries
 from logistics.queries import search_consignments as consignment_queries
 from logistics.queries.search import Filter
-from logistics.services.orders import PRIORITIES, local_day
+from logistics.services.orders import local_day
 from web import saved_filters, state_words
 from web.access import access, roles_of
 from web.auth import scope

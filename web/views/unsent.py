@@ -17,8 +17,8 @@ from logistics import clock
 from logistics.db import db
 from logistics.exports import Cell
 from logistics.models import Site
+from logistics.models.specimens import PRIORITIES
 from logistics.queries import unsent as queries
-from logistics.services.orders import PRIORITIES
 from web import exports, state_words
 from web.access import access
 from web.auth import scope

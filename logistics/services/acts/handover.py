@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from logistics.domain import access
 from logistics.domain import handover as halves
+from logistics.domain import signatures as signed
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Forbidden, Invalid, LabrelayError, NotFound
 from logistics.models import Consignment, Handover, HandoverHalf, Pickup, Specimen, Stop, User
@@ -111,7 +112,7 @@ def _pass_on(
     if passing.meaning == DELIVERY and consignment.state == "in_transit":
         transport.arrived(desk, consignment, site)  # nobody told of the arrival, and both sides stand here
     temp = _text(part, "box_temp_c")
-    box_temp_c = transport.measured(temp)
+    transport.measured(temp)
     signature = {
         "handover": _handover_id(desk),
         "giver": giver.username if giver else "",
@@ -129,38 +130,21 @@ def _pass_on(
         "box_temp_c": temp,
         "box": consignment.box_code,
     }
-    desk.append_consignment(consignment, passing.event, facts, site=site)
+    if passing.meaning == PICKUP and consignment.expected_at is None:  # a stop on the way does not move the promise
+        consignment.expected_at = _promised(desk, consignment, taker, site)
+        facts["expected"] = consignment.expected_at.isoformat()
+    event = desk.append_consignment(consignment, passing.event, facts, site=site)
     for tube in staying:
         told = {**signature, **passing.facts, "consignment": consignment.number}
         desk.append_specimen(tube, passing.event, told, site=site)
-    loads = items.follow(desk, consignment, passing.event, signature, site=site)
+    items.follow(desk, consignment, passing.event, signature, site=site)
     items.close_empty(desk, consignment, site)
     _after(desk, consignment, passing, taker, site)
-    at = desk.act.occurred_at
-    desk.session.add(
-        Handover(
-            id=signature["handover"],
-            consignment_number=consignment.number,
-            site_code=site,
-            giver=signature["giver"],
-            giver_name=signature["giver_name"],
-            taker=taker.username,
-            taker_name=taker.name_zh,
-            method=method,
-            meaning=passing.meaning,
-            occurred_at=at,
-            tube_count=len(staying) + loads,
-            refused_count=len(refused),
-            box_temp_c=box_temp_c,
-            taker_signed_at=at,
-            giver_signed_at=at if method == PIN else None,
-            state=halves.OUTSTANDING if method == APP else halves.SIGNED,
-        )
-    )
+    desk.session.add(Handover(**asdict(signed.passed(event))))
     return {
         "consignment": consignment.number,
         "state": consignment.state,
-        "count": len(staying) + loads,
+        "count": facts["count"],
         "refused": len(refused),
         "meaning": passing.meaning,
         "giver": signature["giver_name"],
@@ -346,7 +330,7 @@ def _text(part: Mapping[str, Any], key: str) -> str | None:
 def _after(desk: Desk, consignment: Consignment, passing: Passing, taker: User, site: str) -> None:
     number, at = consignment.number, desk.act.occurred_at
     if passing.meaning == PICKUP:
-        _fetched(desk, consignment, taker, site)
+        _fetched(desk, consignment, site)
         transport.arrived_already(desk, consignment, taker)
     elif passing.meaning == DELIVERY:
         alerts.end_alert(desk.session, elsewhere_key(number), now=desk.now)
@@ -379,13 +363,9 @@ def elsewhere_key(number: str) -> str:
     return f"elsewhere:{number}"
 
 
-def _fetched(desk: Desk, consignment: Consignment, taker: User, site: str) -> None:
-    """The first time somebody takes it the promise is made; a stop on the way does not move it."""
+def _fetched(desk: Desk, consignment: Consignment, site: str) -> None:
+    """Nothing waits there any more to be fetched."""
     at = desk.act.occurred_at
-    if consignment.expected_at is None:
-        planned = planned_delivery(desk, consignment, taker)
-        legs_left = len(legs.between(desk.session, site, consignment.destination_code)) + 1
-        consignment.expected_at = planned or at + legs_left * DEFAULT_LEG
     query = select(Pickup).where(
         Pickup.site_code == site,
         Pickup.state.in_(("open", "planned")),
@@ -395,6 +375,12 @@ def _fetched(desk: Desk, consignment: Consignment, taker: User, site: str) -> No
         query = query.where(Pickup.consignment_number == consignment.number)
     for pickup in desk.session.scalars(query):
         pickup.state = "done"
+
+
+def _promised(desk: Desk, consignment: Consignment, taker: User, site: str) -> datetime:
+    """When it will be there: as the plan has it, else so long a leg."""
+    legs_left = len(legs.between(desk.session, site, consignment.destination_code)) + 1
+    return planned_delivery(desk, consignment, taker) or desk.act.occurred_at + legs_left * DEFAULT_LEG
 
 
 def planned_delivery(desk: Desk, consignment: Consignment, taker: User) -> datetime | None:
@@ -431,11 +417,11 @@ def sign(desk: Desk) -> None:
     if other:
         _person(desk, other)
     counts = _counts(desk)
-    signed = [_sign_one(desk, offer.id, number, counts[number], other, meaning) for number in sorted(counts)]
+    mine = [_sign_one(desk, offer.id, number, counts[number], other, meaning) for number in sorted(counts)]
     half_signed.settle(desk.session, offer.id, now=desk.now)
     desk.result.update(
         handover=offer.id,
-        consignments=[{"consignment": half.consignment_number, "state": half.state} for half in signed],
+        consignments=[{"consignment": half.consignment_number, "state": half.state} for half in mine],
     )
 
 
@@ -465,22 +451,8 @@ def _sign_one(desk: Desk, handover_id: str, number: str, count: int, other: str,
         "meaning": meaning,
         "count": count,
     }
-    desk.append_consignment(consignment, E.HANDOVER_SIGNED, facts, site=desk.site)
-    half = HandoverHalf(
-        act_id=desk.act.id,
-        consignment_number=number,
-        handover_id=handover_id,
-        username=desk.actor.username,
-        name=desk.actor.name_zh,
-        other=other,
-        meaning=meaning,
-        site_code=desk.site,
-        tube_count=count,
-        signed_at=desk.act.occurred_at,
-        recorded_at=desk.now,
-        state=halves.WAITING,
-        differs="",
-    )
+    event = desk.append_consignment(consignment, E.HANDOVER_SIGNED, facts, site=desk.site)
+    half = HandoverHalf(**asdict(signed.signed(event)))
     desk.session.add(half)
     return half
 

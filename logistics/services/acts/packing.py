@@ -16,7 +16,6 @@ from logistics.services.desk import Desk
 from logistics.services.orders import local_day
 
 DAY_MIN = 24 * 60
-PRIORITY_ORDER = ("routine", "urgent", "stat")
 
 
 def pack(desk: Desk) -> None:
@@ -45,7 +44,6 @@ def pack(desk: Desk) -> None:
     if consignment.tube_count >= box.capacity:
         raise Conflict("box_full", field="box", box=box.code, capacity=box.capacity)
     desk.append_specimen(specimen, E.PACKED, {"box": box.code, "consignment": consignment.number}, site=site)
-    consignment.priority = max(consignment.priority, specimen.priority, key=PRIORITY_ORDER.index)
     desk.result.update(
         specimen=specimen.accession,
         box=box.code,
@@ -123,7 +121,7 @@ def new_consignment(
     )
     desk.session.add(consignment)
     desk.session.flush()
-    facts = {"box": box.code, "destination": destination}
+    facts = {"box": box.code, "destination": destination, "temp_class": box.temp_class}
     if kind != "specimens":
         facts["kind"] = kind
     if contract is not None:

@@ -7,11 +7,13 @@ its own account, or recorded by our manager from the paper it sent back.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import select
 
 from logistics.domain import access
+from logistics.domain import signatures as signed
 from logistics.domain.custody import EventType as E
 from logistics.errors import Conflict, Forbidden, Invalid, NotFound
 from logistics.models import Consignment, Contract, Handover, Specimen, User
@@ -116,31 +118,12 @@ def _sign(
     desk: Desk, consignment: Consignment, tubes: list[Specimen], signature: dict[str, str], *, temp: str | None,
     site: str,
 ) -> None:  # fmt: skip
-    box_temp_c = transport.measured(temp)
+    transport.measured(temp)
     facts = {**signature, "count": len(tubes), "refused": 0, "box_temp_c": temp, "box": consignment.box_code}
-    desk.append_consignment(consignment, E.HANDED_OVER, facts, site=site)
+    event = desk.append_consignment(consignment, E.HANDED_OVER, facts, site=site)
     for tube in tubes:
         desk.append_specimen(tube, E.HANDED_OVER, {**signature, "consignment": consignment.number}, site=site)
-    desk.session.add(
-        Handover(
-            id=signature["handover"],
-            consignment_number=consignment.number,
-            site_code=site,
-            giver=signature["giver"],
-            giver_name=signature["giver_name"],
-            taker=signature["taker"],
-            taker_name=signature["taker_name"],
-            method=signature["method"],
-            meaning=signature["meaning"],
-            occurred_at=desk.act.occurred_at,
-            tube_count=len(tubes),
-            refused_count=0,
-            box_temp_c=box_temp_c,
-            organisation=signature.get("organisation", ""),
-            witness=signature.get("witness", ""),
-            witness_name=signature.get("witness_name", ""),
-        )
-    )
+    desk.session.add(Handover(**asdict(signed.passed(event))))
 
 
 def confirm(desk: Desk) -> None:

@@ -59,6 +59,11 @@ def upgrade():
     sa.Column('accuracy_m', sa.Double(), nullable=True),
     sa.PrimaryKeyConstraint('username', 'at', name=op.f('pk_courier_position'))
     )
+    op.create_table('custody_lane',
+    sa.Column('lane', sa.Integer(), nullable=False),
+    sa.Column('last', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('lane', name=op.f('pk_custody_lane'))
+    )
     op.create_table('custody_event',
     sa.Column('position', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
     sa.Column('stream', sa.String(), nullable=False),
@@ -72,6 +77,8 @@ def upgrade():
     sa.Column('body', sa.Text(), nullable=False),
     sa.Column('prev_hash', sa.String(), nullable=False),
     sa.Column('hash', sa.String(), nullable=False),
+    sa.Column('lane', sa.Integer(), nullable=False),
+    sa.Column('place', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('position', name=op.f('pk_custody_event')),
     sa.UniqueConstraint('stream', 'seq', name=op.f('uq_custody_event_stream_seq'))
     )
@@ -695,6 +702,7 @@ def upgrade():
     sa.Column('on_hold', sa.Boolean(), nullable=False),
     sa.Column('stream_seq', sa.Integer(), nullable=False),
     sa.Column('stream_head', sa.String(), nullable=False),
+    sa.Column('lines_sum', sa.String(), nullable=False),
     sa.ForeignKeyConstraint(['box_code'], ['box.code'], name=op.f('fk_specimen_box_code')),
     sa.ForeignKeyConstraint(['collecting_site_code'], ['site.code'], name=op.f('fk_specimen_collecting_site_code')),
     sa.ForeignKeyConstraint(['consignment_number'], ['consignment.number'], name=op.f('fk_specimen_consignment_number')),
@@ -941,6 +949,7 @@ def downgrade():
         batch_op.drop_index('ix_custody_event_act')
 
     op.drop_table('custody_event')
+    op.drop_table('custody_lane')
     op.drop_table('courier_position')
     op.drop_table('counter')
     with op.batch_alter_table('audit_entry', schema=None) as batch_op:

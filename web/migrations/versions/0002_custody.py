@@ -114,6 +114,7 @@ def upgrade():
         sa.Column('on_hold', sa.Boolean(), nullable=False),
         sa.Column('stream_seq', sa.Integer(), nullable=False),
         sa.Column('stream_head', sa.String(), nullable=False),
+        sa.Column('lines_sum', sa.String(), nullable=False),
         sa.ForeignKeyConstraint(['box_code'], ['box.code'], name=op.f('fk_load_item_box_code')),
         sa.ForeignKeyConstraint(['consignment_number'], ['consignment.number'], name=op.f('fk_load_item_consignment_number')),
         sa.ForeignKeyConstraint(['destination_code'], ['site.code'], name=op.f('fk_load_item_destination_code')),
