@@ -1,11 +1,11 @@
-"""Any acts in any order: no sequence breaks an invariant, and the order of delivery does not matter in the end."""
+"""Late acts: the order in which devices deliver a day does not matter in the end (test_custody_day.py: any acts)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,11 +16,9 @@ from sqlalchemy.orm import Session
 
 from logistics.db import set_reading
 from logistics.domain.acts import Act, Answer, Status
-from logistics.domain.custody import EventType as E
-from logistics.domain.custody import read_text
-from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, Specimen, User, WaitingAct
-from logistics.services import custody, network, rebuild
-from logistics.services.desk import OUT_OF_BOX, consignment_projection, specimen_projection
+from logistics.models import Box, Consignment, ConsignmentLine, Specimen, User, WaitingAct
+from logistics.services import custody, network
+from logistics.services.desk import consignment_projection, specimen_projection
 from tests import factories as f
 
 TUBES, BOXES = ("T1", "T2", "T3"), ("BX-C", "BX-D", "BX-T")
@@ -84,121 +82,6 @@ class Network:
 @pytest.fixture
 def here(session: Session) -> Network:
     return Network(session)
-
-
-# --- no sequence of acts breaks an invariant --------------------------------------------------------------
-
-tube = st.sampled_from(TUBES)
-box = st.sampled_from(BOXES)
-
-
-def _moves() -> st.SearchStrategy[tuple[str, str, dict[str, Any], dict[str, Any], str]]:
-    """(who, what, subject, payload, site): plausible and implausible acts, weighted towards those that get on."""
-    by_tube = [
-        ("nurse", "collect", {}, f.TOWN),
-        ("nurse", "collection_failed", {"reason": "CLOTTED"}, f.TOWN),
-        ("nurse", "unpack", {}, f.TOWN),
-        ("receiver", "found", {"condition": "good"}, f.COUNTY),
-        ("receiver", "accept", {}, f.COUNTY),
-        ("receiver", "reject", {"reason": "CLOTTED"}, f.COUNTY),
-        ("receiver", "hold", {"reason": "look"}, f.COUNTY),
-        ("manager", "release", {}, f.COUNTY),
-        ("manager", "recall", {"reason": "wrong patient"}, f.COUNTY),
-        ("manager", "lost", {}, f.COUNTY),
-        ("receiver", "dispose", {}, f.COUNTY),
-    ]
-    by_box = [
-        ("nurse", "seal", {"seal": "S"}, f.TOWN),
-        ("nurse", "unseal", {"reason": "forgotten"}, f.TOWN),
-        ("nurse", "cancel_consignment", {"reason": "not today"}, f.TOWN),
-        ("courier", "hand_over", {"other": "nurse", "pin": f.PIN}, f.TOWN),
-        ("receiver", "hand_over", {"other": "courier", "pin": f.PIN}, f.COUNTY),
-        ("receiver", "close_receipt", {}, f.COUNTY),
-    ]
-    by_both = [
-        ("nurse", "pack", {}, f.TOWN),
-        ("receiver", "receive", {"condition": "good"}, f.COUNTY),
-        ("receiver", "receive_unexpected", {"condition": "good", "reason": "UNEXPECTED"}, f.COUNTY),
-        ("receiver", "declare_missing", {}, f.COUNTY),
-        ("receiver", "pack", {}, f.COUNTY),
-    ]
-    arrive = st.just(("courier", "arrive", {}, {}, f.COUNTY))
-    return st.one_of(
-        st.tuples(st.sampled_from(by_tube), tube).map(lambda p: (*p[0][:2], {"specimen": p[1]}, *p[0][2:])),
-        st.tuples(st.sampled_from(by_box), box).map(lambda p: (p[0][0], p[0][1], {"box": p[1]}, p[0][2], p[0][3])),
-        st.tuples(st.sampled_from(by_both), tube, box).map(
-            lambda p: (p[0][0], p[0][1], {"specimen": p[1], "box": p[2]}, p[0][2], p[0][3])
-        ),
-        arrive,
-    )
-
-
-@FAST
-@given(moves=st.lists(_moves(), min_size=6, max_size=20), begun=st.integers(0, 24))
-def test_no_sequence_of_acts_breaks_an_invariant(
-    here: Network, moves: list[tuple[str, str, dict[str, Any], dict[str, Any], str]], begun: int
-) -> None:
-    """After the beginning of an ordinary day and then any acts, done or refused: one open consignment a tube, counts
-    that reconcile, nothing received that was not handed over, closed receipts without open lines, and a log that gives
-    the same columns again."""
-    with here.example():
-        for username, one in in_order(_history())[:begun]:
-            assert here.post(username, [one])[0].status is Status.DONE, one
-        for minute, (who, what, subject, given_payload, site) in enumerate(moves, start=90):
-            at = f.START + timedelta(minutes=minute)
-            payload = _filled(here, what, subject, given_payload, at)
-            here.post(who, [f.act(what, subject, payload, site=site, at=at)])
-        check(here)
-
-
-def _filled(here: Network, what: str, subject: dict[str, Any], payload: dict[str, Any], at: datetime) -> dict[str, Any]:
-    """The count as anybody would count it, and a seal of its own."""
-    if what == "seal":
-        return {"seal": f"S{at:%H%M}"}
-    if what == "hand_over":
-        known = here.session.get(Box, subject["box"])
-        load = here.session.get(Consignment, known.consignment_number) if known and known.consignment_number else None
-        return {**payload, "count": load.tube_count if load else 0}
-    return payload
-
-
-def check(here: Network) -> None:
-    session = here.session
-    session.flush()
-    session.expire_all()
-    assert rebuild.differences(session) == []
-    assert rebuild.verify_log(session) == []
-    loads = {one.number: one for one in session.scalars(select(Consignment))}
-    lines = session.scalars(select(ConsignmentLine)).all()
-    for one in session.scalars(select(Specimen)):
-        waiting = [
-            line.consignment_number
-            for line in lines
-            if line.specimen_id == one.id and line.outcome == "expected"
-            and loads[line.consignment_number].state not in CLOSED
-        ]  # fmt: skip
-        assert waiting == ([one.consignment_number] if one.consignment_number else [])
-        assert _handed_over_first(session, one.id)
-    for load in loads.values():
-        inside = [line for line in lines if line.consignment_number == load.number and line.outcome not in OUT_OF_BOX]
-        assert load.tube_count == len(inside)
-        assert load.state not in CLOSED or all(line.outcome != "expected" for line in inside)
-    carried = [one.consignment_number for one in session.scalars(select(Box)) if one.consignment_number]
-    assert sorted(carried) == sorted(load.number for load in loads.values() if load.state not in CLOSED)
-
-
-def _handed_over_first(session: Session, specimen_id: int) -> bool:
-    """Never received before it was handed over, unless the record calls it unexpected or found."""
-    query = select(CustodyEvent.body).where(CustodyEvent.stream == f"specimen:{specimen_id}").order_by(CustodyEvent.seq)
-    delivered = False
-    for event in map(read_text, session.scalars(query)):
-        if event.type in {E.HANDED_OVER, E.FOUND, E.RECEIVED_UNEXPECTED}:
-            delivered = True
-        if event.type is E.PACKED:
-            delivered = False
-        if event.type is E.RECEIVED and not delivered:
-            return False
-    return True
 
 
 # --- the order of delivery does not matter ----------------------------------------------------------------
