@@ -51,7 +51,7 @@ def consignment(event: Event) -> dict[str, Any]:
 
 def item(event: Event) -> dict[str, Any]:
     """By 'registered' of a load item."""
-    same = ("kind", "description", "quantity", "temp_class", "lot", "expires_on", "label_ref")
+    same = ("kind", "description", "quantity", "temp_class", "lot", "expires_on")
     return {
         **{name: event.payload[name] for name in same},
         "origin_code": event.site,

@@ -25,7 +25,7 @@ from logistics.domain.sums import NOTHING, mixed, row_sum
 from logistics.models import Act, ConsignmentLine, CustodyEvent, ItemLine
 from logistics.models.specimens import PRIORITIES
 from logistics.models.summed import SUMMED
-from logistics.services.desk import OUT_OF_BOX
+from logistics.domain.projection import OUT_OF_BOX
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
