@@ -84,7 +84,7 @@ def _to_the_laboratory(session: Session) -> None:
     tubes = tuple(f"B{number}" for number in range(1, 10))
     number = _packed(session, "BX-C", tubes)
     _nurse(session, "seal", {"consignment": number}, {"seal": "SLB1"})
-    _passed(session, number, 8, refused=[{"specimen": "B9", "reason": "LEAKED"}], box_temp_c="4.6")
+    _passed(session, number, 8, refused=[{"specimen": "B9", "reason": "LEAKED"}], seal_now="SLB2", box_temp_c="4.6")
     done(session, "courier", act("depart", {}, site=TOWN))
     _delivered(session, number, 8)
     here = {"consignment": number}

@@ -12,7 +12,7 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from logistics.domain import findings as rules
-from logistics.domain.custody import Event, read_text
+from logistics.domain.custody import LOCKING, Event, read_text
 from logistics.domain.custody import EventType as E
 from logistics.domain.diagnosis import Finding, Kind
 from logistics.domain.signatures import PASSING, Half, Signatures
@@ -24,10 +24,11 @@ from logistics.models import (
     Handover,
     HandoverHalf,
     Nonconformity,
+    SealUse,
     Specimen,
     SpecimenTest,
 )
-from logistics.services import findings, rebuild, replay
+from logistics.services import findings, rebuild, replay, seal_uses
 
 _LAST = text(
     "SELECT box_code, number FROM (SELECT c.box_code, c.number, row_number() OVER (PARTITION BY c.box_code"
@@ -41,7 +42,7 @@ BATCH = 500
 
 def check(session: Session) -> list[Finding]:
     """Every such row that does not follow from the log."""
-    return [*boxes(session), *signatures(session), *nonconformities(session), *rejected_tests(session)]
+    return [*boxes(session), *signatures(session), *seals(session), *nonconformities(session), *rejected_tests(session)]
 
 
 def _note(subject: str, said: Iterable[str]) -> Iterator[Finding]:
@@ -106,6 +107,23 @@ def _compare(
             yield from _note(name, rebuild.row_differences(row, asdict(said)))
     for one in left:
         yield from _note(f"{word} {one[0]} {one[1]}", ["not in the table"])
+
+
+def seals(session: Session) -> Iterator[Finding]:
+    """Every seal number that was ever put on a box, with the first use of it."""
+    expected: dict[tuple[str], dict[str, Any]] = {}
+    for event in _events(session, CustodyEvent.type.in_(sorted(LOCKING)), CustodyEvent.stream.like("consignment:%")):
+        try:
+            seal_uses.replayed(expected, event.stream.partition(":")[2], event)
+        except (KeyError, TypeError, AttributeError):
+            continue
+    for row in session.scalars(select(SealUse).execution_options(yield_per=2000)):
+        said = expected.pop((row.number,), None)
+        yield from _note(
+            f"seal {row.number}", ["not in the log"] if said is None else rebuild.row_differences(row, said)
+        )
+    for (number,) in expected:
+        yield from _note(f"seal {number}", ["not in the table"])
 
 
 def nonconformities(session: Session) -> Iterator[Finding]:

@@ -16,6 +16,10 @@ from sqlalchemy.orm import Session
 from logistics.models import CustodyLane
 
 _TAKEN = "labrelay.lane"
+_FREE = (
+    select(CustodyLane).order_by(CustodyLane.lane).limit(1)
+    .with_for_update(skip_locked=True).execution_options(populate_existing=True)
+)  # fmt: skip
 
 
 def take(session: Session) -> CustodyLane:
@@ -26,8 +30,7 @@ def take(session: Session) -> CustodyLane:
     if taken is not None and transaction is not None and taken[0] is transaction:
         lane: CustodyLane = taken[1]
         return lane
-    query = select(CustodyLane).order_by(CustodyLane.lane).limit(1).with_for_update(skip_locked=True)
-    found = session.scalars(query.execution_options(populate_existing=True)).first()
+    found = session.scalars(_FREE).first()
     if found is None:
         found = session.scalars(insert(CustodyLane).values(last=0).returning(CustodyLane)).one()
     session.info[_TAKEN] = (session.get_transaction(), found)

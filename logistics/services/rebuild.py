@@ -29,6 +29,7 @@ from logistics.models import (
     ItemLine,
     Nonconformity,
     PrintEntry,
+    SealUse,
     Specimen,
     SpecimenTest,
 )
@@ -61,6 +62,7 @@ def tables(session: Session, result: Replayed) -> list[Table]:
         Table(ConsignmentLine, "line", ("consignment_number", "specimen_id"), result.lines),
         Table(Item, "item", ("number",), replay.item_rows(result), "named"),
         Table(ItemLine, "item_line", ("consignment_number", "item_number"), result.item_lines),
+        Table(SealUse, "seal", ("number",), result.seals),
         Table(Handover, "handover", ("id", "consignment_number"), _plain(signed.handovers)),
         Table(HandoverHalf, "half", ("act_id", "consignment_number"), _plain(signed.halves)),
         Table(Nonconformity, "finding", ("stream", "seq"), findings.rows(result.findings, _subjects(result))),

@@ -19,13 +19,14 @@ from logistics.domain import findings, projection, subjects
 from logistics.domain.custody import Event, read_text
 from logistics.domain.custody import EventType as E
 from logistics.domain.findings import Finding
+from logistics.domain.projection import OUT_OF_BOX
 from logistics.domain.replay import consignment_target, item_target, specimen_target
 from logistics.domain.signatures import Signatures
 from logistics.domain.sums import NOTHING, mixed, row_sum
 from logistics.models import Act, ConsignmentLine, CustodyEvent, ItemLine
 from logistics.models.specimens import PRIORITIES
 from logistics.models.summed import SUMMED
-from logistics.domain.projection import OUT_OF_BOX
+from logistics.services import seal_uses
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
@@ -57,6 +58,7 @@ class Replayed:
     item_lines: dict[tuple[str, str], Row] = field(default_factory=dict)
     tests: dict[tuple[int, str], Row] = field(default_factory=dict)
     findings: dict[str, list[Finding]] = field(default_factory=dict)  # by stream
+    seals: dict[tuple[str], Row] = field(default_factory=dict)  # by the number of each seal that was ever put on
     signatures: Signatures = field(default_factory=Signatures)
     expected: dict[str, datetime] = field(default_factory=dict)  # when a consignment was promised as it left
     inside: dict[str, int] = field(default_factory=dict)  # how many tubes a consignment holds
@@ -141,6 +143,7 @@ def _load(result: Replayed, number: str, event: Event, head: str) -> None:
     load.stands = projection.project_consignment(load.stands, event, target)
     _findings(result, event, None)
     result.signatures.follow(event)
+    seal_uses.replayed(result.seals, number, event)
     if "expected" in event.payload:
         result.expected.setdefault(number, datetime.fromisoformat(event.payload["expected"]))
     box = load.facts["box_code"]

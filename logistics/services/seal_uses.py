@@ -6,8 +6,7 @@ the way and close it as if nothing had happened; so its number never counts a se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,15 +19,6 @@ from logistics.errors import Conflict
 from logistics.models import SealUse
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """Where a number was used, when, by whom."""
-
-    consignment_number: str
-    used_at: datetime
-    used_by: str
-
-
 def follow(session: Session, consignment: str, event: Event) -> None:
     """After an event of a consignment. Raises Conflict('seal_used') for a number that any box bears or bore.
 
@@ -37,8 +27,7 @@ def follow(session: Session, consignment: str, event: Event) -> None:
     seal = seal_put_on(event)
     if seal is None:
         return
-    row = {"number": numbers.normalise(seal), "consignment_number": consignment, "used_at": event.occurred_at,
-           "used_by": event.actor}  # fmt: skip
+    row = {"number": numbers.normalise(seal), **_columns(consignment, event)}
     session.flush()
     if not insert_ignoring(session, SealUse.__table__, row):
         refuse_used(session, seal)
@@ -52,33 +41,12 @@ def refuse_used(session: Session, seal: str, *, field: str = "seal") -> None:
         raise Conflict("seal_used", field=field, seal=seal, consignment=used)
 
 
-def replayed(uses: dict[str, Use], consignment: str, event: Event) -> None:
-    """The same for an event of the log; the first use counts."""
+def replayed(uses: dict[tuple[str], dict[str, Any]], consignment: str, event: Event) -> None:
+    """The columns by the number, after an event of the log; the first use counts."""
     seal = seal_put_on(event)
     if seal is not None:
-        uses.setdefault(numbers.normalise(seal), Use(consignment, event.occurred_at, event.actor))
+        uses.setdefault((numbers.normalise(seal),), _columns(consignment, event))
 
 
-def differences(session: Session, uses: dict[str, Use]) -> list[str]:
-    actual = {row.number: _of_row(row) for row in session.scalars(select(SealUse))}
-    return [
-        f"seal:{number}: {actual.get(number)} ≠ {uses.get(number)}"
-        for number in sorted(actual.keys() | uses.keys())
-        if actual.get(number) != uses.get(number)
-    ]
-
-
-def rebuild(session: Session, uses: dict[str, Use]) -> None:
-    """Write the uses anew from what the log gives."""
-    rows = {row.number: row for row in session.scalars(select(SealUse))}
-    for number, row in rows.items():
-        if number not in uses:
-            session.delete(row)
-    for number, use in uses.items():
-        row = rows.get(number) or SealUse(number=number)
-        row.consignment_number, row.used_at, row.used_by = use.consignment_number, use.used_at, use.used_by
-        session.add(row)
-
-
-def _of_row(row: SealUse) -> Use:
-    return Use(row.consignment_number, row.used_at, row.used_by)
+def _columns(consignment: str, event: Event) -> dict[str, Any]:
+    return {"consignment_number": consignment, "used_at": event.occurred_at, "used_by": event.actor}

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.both_databases
 
 PROJECTIONS = {
     "specimen", "specimen_test", "consignment", "consignment_line", "load_item", "load_item_line", "handover",
-    "handover_half", "nonconformity",
+    "handover_half", "nonconformity", "seal_use",
 }  # fmt: skip
 """Emptied and made again. Of ``box``, which is a thing that is owned, three columns are a projection."""
 SOURCES = {
