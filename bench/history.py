@@ -30,7 +30,7 @@ from logistics.models import Consignment, ConsignmentLine, Specimen
 
 TABLES = (
     "lab_order", "specimen", "specimen_test", "consignment", "consignment_line", "manifest_version", "handover", "act",
-    "nonconformity", "custody_event", "reading", "courier_position",
+    "nonconformity", "custody_event", "seal_use", "reading", "courier_position",
 )  # fmt: skip
 FIRST = ("manifest_version", "act", "custody_event")
 ORDER = (*FIRST, *(one for one in TABLES if one not in FIRST))

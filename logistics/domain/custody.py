@@ -1,6 +1,6 @@
 """The custody log: what an event is, its canonical text, and the hash chain of a stream.
 
-Vocabulary: IHE Specimen Event Tracking (HL7 table 0003, S38-S52) where it has a code; see ``SET_CODES``.
+What an outside tracker calls them: ``set_codes``.
 The hashed text is the stored text: it is verified as it stands, never serialised again. It holds no floats,
 because serialisers disagree on them; measured values are decimal strings.
 """
@@ -65,20 +65,6 @@ class EventType(StrEnum):
 
 LOCKING = frozenset({EventType.SEALED, EventType.RESEALED})
 """Events of a consignment that lock a version of its manifest and hold its hash."""
-
-
-SET_CODES: Mapping[EventType, str] = {
-    EventType.REGISTERED: "S38",
-    EventType.COLLECTED: "S39",
-    EventType.COLLECTION_FAILED: "S40",
-    EventType.HANDED_OVER: "S41",
-    EventType.ARRIVED: "S42",
-    EventType.HANDED_IN: "S42",
-    EventType.ACCEPTED: "S43",
-    EventType.ACCEPTED_CONCESSION: "S43",
-    EventType.REJECTED: "S44",
-    EventType.DISPOSED: "S49",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from logistics.domain import merkle
 from logistics.domain.custody import consignment_stream, read_text, specimen_stream
 from logistics.domain.digests import Digest, day_of
+from logistics.domain.set_codes import of_stream
 from logistics.errors import NotFound
 from logistics.integrity import bundle_format as form
 from logistics.integrity import digests as making
@@ -150,6 +151,10 @@ def _events(session: Session, streams: Sequence[str]) -> list[form.EventLine]:
         )
         for stream, seq, previous, digest, body in session.execute(query):
             found[stream].append(form.EventLine(stream, seq, previous, digest, body))
+    for lines in found.values():
+        codes = of_stream(read_text(line.text) for line in lines)
+        for line in lines:
+            line.set = codes[line.seq]
     return [line for stream in streams for line in found[stream]]
 
 

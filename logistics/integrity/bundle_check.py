@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from logistics.domain import merkle
-from logistics.domain.custody import LOCKING
+from logistics.domain.custody import LOCKING, read_text
 from logistics.domain.diagnosis import Finding, Kind, Stored, Witness, diagnose
 from logistics.domain.digests import Digest, day_of, manifest_hash
+from logistics.domain.set_codes import of_stream
 from logistics.integrity import bundle_format as form
 from logistics.integrity.bundle import VERSION
 from logistics.integrity.bundle_page import page
@@ -72,6 +73,7 @@ def verify_bundle(path: Path, *, anchor: str | None = None) -> BundleReport:
     check.chains()
     check.acts()
     check.manifests()
+    check.codes()
     check.pages()
     report = check.report
     report.findings = sorted({*report.findings, *check.opened.findings})
@@ -252,6 +254,19 @@ class _Check:
                 if tube is not None and one.number == record.key and f"specimen:{tube}" not in record.streams:
                     self.note(f"specimen:{tube}", 0, Kind.REMOVED, "it stands on the manifest and not in the bundle")
 
+    def codes(self) -> None:
+        """What an outside tracker is told of each event follows from the events."""
+        streams: dict[str, list[form.EventLine]] = {}
+        for line in self.events:
+            streams.setdefault(line.stream, []).append(line)
+        for stream, lines in streams.items():
+            codes = _codes(lines)
+            if codes is None:
+                continue  # events that are none are named with their chain
+            for line in lines:
+                if line.set != codes.get(line.seq):
+                    self.note(stream, line.seq, Kind.EDITED, f"it says {line.set}, IHE SET has {codes.get(line.seq)}")
+
     def pages(self) -> None:
         """What people read says what the record says."""
         if self.record is None or self.record.version != VERSION:
@@ -273,6 +288,13 @@ def _proven(leaf: bytes, line: form.ProofLine | form.ActProof, size: int, root: 
         return line.size == size and merkle.holds(leaf, line.place, line.size, path, bytes.fromhex(root))
     except ValueError:
         return False
+
+
+def _codes(lines: Sequence[form.EventLine]) -> Mapping[int, str | None] | None:
+    try:
+        return of_stream(read_text(line.text) for line in lines)
+    except Exception:  # whatever somebody wrote there
+        return None
 
 
 def _body_hash(one: form.ActLine) -> str:

@@ -36,13 +36,15 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class EventLine(msgspec.Struct, forbid_unknown_fields=True):
-    """One event: the canonical text that was hashed, and the hashes before and after."""
+    """One event: the canonical text that was hashed, and the hashes before and after. ``set``: its code in IHE SET,
+    which follows from the texts of its stream."""
 
     stream: str
     seq: int
     previous: str
     hash: str
     text: str
+    set: str | None = None
 
 
 class DigestLine(msgspec.Struct, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from typing import Any
 
 from logistics.domain.custody import Event, read_text
 from logistics.domain.digests import ZONE, Digest
+from logistics.domain.set_codes import of_stream
 from logistics.integrity import bundle_format as form
 from logistics.integrity.keys import shown
 
@@ -103,11 +104,13 @@ def _signatures(record: form.Record, streams: dict[str, list[Event]]) -> str:
 
 
 def _stream(record: form.Record, stream: str, events: Sequence[Event]) -> str:
+    codes = of_stream(events)
     rows = [
         [
             str(event.seq),
             _time(event.occurred_at.isoformat()),
             f"{WORDS.get(event.type.value, '')} {escape(event.type.value)}",
+            codes[event.seq] or "",
             _who(event.actor_name, event.actor),
             _site(record, event.site),
             escape(event.how),
@@ -115,7 +118,7 @@ def _stream(record: form.Record, stream: str, events: Sequence[Event]) -> str:
         ]
         for event in events
     ]
-    head = ["#", "发生 Happened", "事件 Event", "人员 Who", "地点 Place", "方式 How", "记录 Recorded"]
+    head = ["#", "发生 Happened", "事件 Event", "IHE SET", "人员 Who", "地点 Place", "方式 How", "记录 Recorded"]
     return f"<h2><code>{escape(record.names.get(stream, stream))}</code></h2>" + _table(head, rows)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -161,6 +164,12 @@ def test_every_tampering_is_named(data: bytes, tmp_path: Path, signer: Signer, n
 
     assert (stream, Kind.INSERTED) in tampered(data, tmp_path, twice)
 
+    def code(files: dict[str, bytes]) -> None:
+        rows = lines(files, form.EVENTS)
+        put(files, form.EVENTS, [{**row, "set": "S49" if row["set"] == "S42" else row["set"]} for row in rows])
+
+    assert Kind.EDITED in {kind for _, kind in tampered(data, tmp_path, code)}
+
     def digest(files: dict[str, bytes]) -> None:
         files[form.DIGESTS] = files[form.DIGESTS].replace(b'\\"streams\\":3', b'\\"streams\\":4')
 
@@ -272,3 +281,26 @@ def test_hostile_files_are_refused(tmp_path: Path, data: bytes, monkeypatch: pyt
         check(double, tmp_path)
     deep = check(made((form.RECORD, b"[" * 50_000), (form.EVENTS, b"[" * 50_000 + b"\n\xff\xfe{")), tmp_path)
     assert {one.kind for one in deep.findings} == {Kind.FILE}
+
+
+def test_a_bundle_is_checked_where_there_is_no_database(data: bytes, tmp_path: Path, signer: Signer) -> None:
+    """``labrelay verify FILE`` in an empty folder, its settings pointing at a server that does not exist."""
+    (tmp_path / "bundle.zip").write_bytes(data)
+    (tmp_path / "key.pem").write_text(keys.to_pem(signer.public_key))
+    environ = {**os.environ, "LABRELAY_DATABASE_URL": "postgresql://nobody:nothing@127.0.0.1:1/nowhere",
+               "LABRELAY_VAR_DIR": str(tmp_path / "absent")}  # fmt: skip
+    command = [sys.executable, "-m", "web.cli", "verify", str(tmp_path / "bundle.zip")]
+    root = Path(__file__).resolve().parents[2]
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *more], env=environ, cwd=root, capture_output=True, text=True, check=False)
+
+    good = run("--key", str(tmp_path / "key.pem"))
+    assert (good.returncode, "The bundle is whole." in good.stdout) == (0, True), good.stdout + good.stderr
+    files = unpack(data)
+    files[form.EVENTS] = files[form.EVENTS].replace(b'courier\\"', b'courieR\\"', 1)
+    (tmp_path / "bundle.zip").write_bytes(bundle.pack({name: files[name] for name in files if name != form.SUMS}, None))
+    bad = run("--json")
+    assert bad.returncode == 1
+    assert "edited" in {one["kind"] for one in json.loads(bad.stdout)["findings"]}
+    assert not (tmp_path / "absent").exists()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from logistics.domain import access
-from logistics.domain.custody import SET_CODES, EventType
+from logistics.domain.custody import Event, EventType
+from logistics.domain.set_codes import NO_CODE, SET_CODES, of_stream, set_code
 from logistics.domain.transitions import (
     CONSIGNMENT_FINAL,
     CONSIGNMENT_ROWS,
@@ -25,6 +29,7 @@ TABLES = {
     "item": (ItemState, ITEM_ROWS, ITEM_FINAL),
 }
 # Reactivated by a correction alone, which carries the state it goes back to.
+AT = datetime(2026, 3, 9, 1, 0, tzinfo=UTC)
 HL7_SET = {f"S{number}" for number in range(38, 53)}
 
 
@@ -88,3 +93,29 @@ def test_every_event_is_in_a_table_and_every_code_is_hl7s() -> None:
     used = {row.event for _states, rows, _final in TABLES.values() for row in rows}
     assert used == set(EventType)
     assert set(SET_CODES.values()) <= HL7_SET
+
+
+def test_every_step_of_a_tube_has_its_code_or_is_said_to_have_none() -> None:
+    """Each (event, state) that the table can lead to: a code, or an event that the vocabulary does not know."""
+    for row in SPECIMEN_ROWS:
+        for state in {row.target or source for source in row.sources}:
+            code = set_code(Event("specimen:1", 1, row.event, "a", AT, AT, "x", payload={"meaning": "pickup"}), state)
+            delivered = row.event is EventType.HANDED_OVER and state == State.DELIVERED
+            assert (code is None) is (row.event in NO_CODE or delivered), (row.event, state)
+    assert {event for event, _ in SET_CODES} | {EventType.HANDED_OVER} == {row.event for row in SPECIMEN_ROWS} - NO_CODE
+
+
+def test_a_journey_in_an_outside_trackers_words() -> None:
+    """Departed at the pickup, arrived, and no second arrival at the handover; recalled tubes travel on."""
+    E = EventType  # as everywhere
+    told = [
+        (E.REGISTERED, {"accession": "1"}), (E.COLLECTED, {}), (E.PACKED, {"box": "B", "consignment": "C"}),
+        (E.SEALED, {}), (E.HANDED_OVER, {"taker": "courier", "meaning": "pickup"}), (E.ARRIVED, {}),
+        (E.HANDED_OVER, {"taker": "receiver", "meaning": "delivery"}), (E.RECEIVED, {"condition": "good"}),
+        (E.ACCEPTED, {}), (E.RECALLED, {}), (E.DISPOSED, {}),
+    ]  # fmt: skip
+    events = [Event("specimen:1", n, kind, "a", AT, AT, "x", payload=said) for n, (kind, said) in enumerate(told, 1)]
+    assert list(of_stream(events).values()) == [
+        "S38", "S39", None, None, "S41", "S42", None, None, "S43", "S49", "S49",
+    ]  # fmt: skip
+    assert of_stream([replace(event, stream="consignment:C") for event in events[:1]]) == {1: None}

@@ -210,3 +210,4 @@ def test_an_entry_declared_wrong_is_shown_struck_out_beside_the_declaration(
     assert "wrong arm" in shown
     entries = client.get(f"/api/v1/specimens/{tube.id}/journey").json["events"]
     assert [one["declared_wrong"] for one in entries] == [False, True, False]
+    assert [one["set"] for one in entries] == ["S38", "S39", None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from logistics import clock
 from logistics.db import db, transaction
 from logistics.domain import seals
 from logistics.domain.custody import Event
+from logistics.domain.set_codes import of_stream
 from logistics.models import Consignment
 from logistics.queries import journey as queries
 from logistics.queries.journey import Journey
@@ -93,13 +95,14 @@ def journey_json(specimen_id: int) -> Response:
     judged = charts.judged(session, [one], now=now)[0]
     latest = telemetry.latest(session, [one.box_code], now=now).get(one.box_code) if one.box_code else None
     said = journey_words.sentence(session, found, judged, latest, now=now)
+    codes = of_stream(found.events)
     return jsonify(
         {
             "specimen": specimen_json(one),
             "sentence": said.text,
             "whole": found.whole,
             "breaks": [{"seq": broken.seq, "kind": broken.kind} for broken in found.breaks],
-            "events": [_event_json(row) for row in timeline(session, found) if row["event"]],
+            "events": [_event_json(row, codes) for row in timeline(session, found) if row["event"]],
             "gaps": [{"kind": gap.kind, "since": iso(gap.since), "until": iso(gap.until)} for gap in found.gaps],
             "tests": [_use_json(judged, index) for index in range(len(judged.uses))],
             "used_share": judged.used_share,
@@ -175,11 +178,12 @@ def _tier(tier: str) -> str:
     return {"city_centre": "city", "county_centre": "county"}.get(tier, "township")
 
 
-def _event_json(row: dict[str, Any]) -> dict[str, Any]:
+def _event_json(row: dict[str, Any], codes: Mapping[int, str | None]) -> dict[str, Any]:
     event = row["event"]
     return {
         "seq": event.seq,
         "type": event.type.value,
+        "set": codes.get(event.seq),  # its code in IHE Specimen Event Tracking, for other trackers
         "occurred_at": iso(event.occurred_at),
         "recorded_at": iso(event.recorded_at),
         "actor": event.actor,
