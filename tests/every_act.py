@@ -163,6 +163,7 @@ def _down_again(session: Session) -> None:
     done(session, "nurse", act("item_missing", {**here, "item": numbers[1]}, at=at))
     done(session, "nurse", act("receive_item", {**here, "item": numbers[3]}, GOOD, at=at))
     done(session, "nurse", act("close_receipt", here, at=at))
+    done(session, "nurse", act("found_item", {"item": numbers[1]}, GOOD, at=at + HOUR))
     done(session, "nurse", act("dispose_item", {"item": numbers[0]}, {"note": "read"}, at=at))
     _held_item(session, numbers[3])
 

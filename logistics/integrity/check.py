@@ -73,6 +73,8 @@ def verify(
 ) -> Report:
     """Check everything. ``anchor``: the public key (hex) that is trusted; ``folder``: the digests' copies."""
     session.expire_all()  # what it remembers of rows is not what stands in the database
+    if session.get_bind().dialect.name == "postgresql":  # sets are compared in memory, not on disk
+        session.execute(text("SET LOCAL work_mem = '128MB'"))
     with _no_collections():
         return _verify(session, now=now, anchor=anchor, folder=folder, tell=tell)
 

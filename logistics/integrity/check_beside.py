@@ -1,7 +1,8 @@
-"""Rows that are no subject of a stream and yet a projection of the log: boxes, signatures, nonconformities, tests."""
+"""What is no subject of a stream and yet follows from the log: boxes, seals, signatures, findings, tests, photos."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from itertools import groupby
@@ -18,6 +19,7 @@ from logistics.domain.diagnosis import Finding, Kind
 from logistics.domain.signatures import PASSING, Half, Signatures
 from logistics.domain.signatures import Handover as Signed
 from logistics.models import (
+    Attachment,
     Box,
     Consignment,
     CustodyEvent,
@@ -42,7 +44,14 @@ BATCH = 500
 
 def check(session: Session) -> list[Finding]:
     """Every such row that does not follow from the log."""
-    return [*boxes(session), *signatures(session), *seals(session), *nonconformities(session), *rejected_tests(session)]
+    return [
+        *boxes(session),
+        *signatures(session),
+        *seals(session),
+        *nonconformities(session),
+        *rejected_tests(session),
+        *photos(session),
+    ]
 
 
 def _note(subject: str, said: Iterable[str]) -> Iterator[Finding]:
@@ -193,3 +202,21 @@ def rejected_tests(session: Session) -> Iterator[Finding]:
     for tube, code in sorted(actual.keys() | expected.keys()):
         if actual.get((tube, code)) != expected.get((tube, code)):
             yield from _note(f"specimen:{tube}", [f"test {code}: not rejected as the log says"])
+
+
+def photos(session: Session) -> Iterator[Finding]:
+    """Pictures are named by what they show: each still gives its name, and those that the record quotes are there."""
+    if session.get_bind().dialect.name == "postgresql":
+        query = text("SELECT sha256 FROM attachment WHERE encode(sha256(data), 'hex') <> sha256")
+        changed: Iterable[str] = session.scalars(query)
+    else:
+        rows = session.execute(select(Attachment.sha256, Attachment.data).execution_options(yield_per=20))
+        changed = (name for name, data in rows if hashlib.sha256(data).hexdigest() != name)
+    yield from (
+        Finding(f"photo {name}", 0, Kind.FILE, "another picture than the one it is named by") for name in changed
+    )
+    quoted = select(Nonconformity.photo).where(
+        Nonconformity.photo.is_not(None), Nonconformity.photo.not_in(select(Attachment.sha256))
+    )
+    for name in sorted(str(one) for one in session.scalars(quoted.distinct())):
+        yield Finding(f"photo {name}", 0, Kind.FILE, "the record quotes it, and it is gone")

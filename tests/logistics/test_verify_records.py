@@ -16,7 +16,7 @@ from logistics.domain.diagnosis import Kind
 from logistics.integrity import bundle, check, digests, keys
 from logistics.integrity.bundle_check import verify_bundle
 from logistics.models import CustodyEvent
-from logistics.services import custody, lanes, network
+from logistics.services import attachments, custody, lanes, network
 from tests import factories as f
 from tests.tamper import unlocked
 
@@ -178,3 +178,19 @@ def test_writers_at_the_same_time_have_lanes_of_their_own(world: Session) -> Non
         assert lanes.next_place(one) == (1, 2)
         one.commit()
         assert lanes.next_place(third) == (1, 3)
+
+
+def test_a_picture_that_is_exchanged_or_gone_is_named(world: Session) -> None:
+    """The record quotes the hash of a photograph: another one under its name is found, and its absence."""
+    f.collected(world, "T1")
+    number = f.delivered(world, ("T2",))
+    picture = attachments.Picture(b"as it was", 3, 4)
+    name = attachments.keep(world, picture, username="receiver", site_code=f.COUNTY, now=f.START).sha256
+    world.commit()
+    why = {"reason": "BOX_DAMAGED", "note": "lid", "photo": name}
+    f.done(world, "receiver", f.act("deviation", {"consignment": number}, why, at=LATER))
+    assert found(world) == []
+    edit(world, "UPDATE attachment SET data = :d", {"d": b"as it never was"})
+    assert found(world) == [(f"photo {name}", 0, Kind.FILE)]
+    edit(world, "DELETE FROM attachment")
+    assert found(world) == [(f"photo {name}", 0, Kind.FILE)]
