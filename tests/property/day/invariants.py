@@ -71,7 +71,9 @@ def _tubes(state: _State) -> Iterator[str]:
         if line.outcome in {"expected", "recalled"} and state.loads[line.consignment_number].state not in OVER:
             waiting[line.specimen_id].append(line.consignment_number)
     for one in state.tubes.values():
-        mine = [one.consignment_number] if one.consignment_number else []
+        here = state.loads.get(one.consignment_number or "")
+        kept = here is not None and here.state in OVER and one.state == "recalled"  # a receipt closes over it
+        mine = [here.number] if here is not None and not kept else []
         expected = [number for number in waiting[one.id] if one.state != "returned"]
         if one.state not in {"returned", "disposed", "lost"} and expected != mine:
             yield f"{one.accession} waits on {expected}, lies in {mine}"
