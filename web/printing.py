@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Response, request
+from flask import Response, render_template, request
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,7 @@ from logistics.errors import Invalid
 from logistics.labels import Drawing, Stock, fonts, pdf, zpl
 from logistics.services import label_stocks, prints
 from logistics.services.label_stocks import Setting
+from web.label_words import REPRINT_REASONS
 
 # Chrome shows a PDF through an embedded object, which the strict policy of pages would forbid.
 PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -56,10 +57,20 @@ def _skip(stock: Stock) -> int:
     return int(text)
 
 
-def reason() -> str:
-    """The reason of a reprint where it is asked for but not demanded."""
-    given = request.form.get("reason", "")
-    return given if given in prints.REASONS else ""
+def reason(session: Session, kind: str, subject: str, *, version: int | None = None) -> str:
+    """Why it is printed again, by the form; empty at a first print. Raises prints.ReprintReason."""
+    again = prints.was_printed(session, kind, subject, version=version)
+    return prints.checked_reason(request.form.get("reason", ""), again=again)
+
+
+def ask_why(_error: prints.ReprintReason) -> tuple[str, int]:
+    """A page that asks why, and sends the same form again with the answer: for every print, from wherever."""
+    return render_template(
+        "labels/again.html",
+        action=request.path,
+        fields=[pair for pair in request.form.items(multi=True) if pair[0] not in {"csrf_token", "reason"}],
+        reprint_words=REPRINT_REASONS,
+    ), 400
 
 
 def pdf_response(data: bytes, name: str) -> Response:

@@ -71,7 +71,7 @@ def box_drawings(
 ) -> list[Drawing]:
     """The same before it is PDF or ZPL. The code is a square one: QR unless DataMatrix is asked for."""
     if not stock.fits(BOX):
-        raise Invalid("label_stock_too_small", field="stock", value=stock.name)
+        raise Invalid("label_stock_too_small", field="stock", value=stock.shown)
     font = fonts.font_name(candidates)
     for label in labels:
         checked(label.code, field="code")
@@ -104,7 +104,7 @@ def consignment_drawings(
 ) -> list[Drawing]:
     """The same before it is PDF or ZPL."""
     if not stock.fits(CONSIGNMENT):
-        raise Invalid("label_stock_small", field="stock", value=stock.name)
+        raise Invalid("label_stock_small", field="stock", value=stock.shown)
     font = fonts.font_name(candidates)
     for label in labels:
         checked(label.number, field="number")

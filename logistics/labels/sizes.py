@@ -50,6 +50,11 @@ class Stock:
     name_en: str = ""
 
     @property
+    def shown(self) -> dict[str, str]:
+        """Its name for a sentence, in both languages; its code where it has none."""
+        return {"zh": self.name_zh or self.name, "en": self.name_en or self.name_zh or self.name}
+
+    @property
     def dots_per_mm(self) -> float:
         """203 dpi print heads have 8 dots a millimetre."""
         return 8.0 if self.dpi == 203 else self.dpi / 25.4

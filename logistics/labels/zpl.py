@@ -41,7 +41,7 @@ def labels(
     if not drawings:
         raise Invalid("label_none", field="labels")
     if stock.medium != ROLL or stock.dpi not in ZEBRA_DPI or stock.per_page != 1:
-        raise Invalid("label_zpl_stock", field="stock", value=stock.name)
+        raise Invalid("label_zpl_stock", field="stock", value=stock.shown)
     font = fonts.find_font(candidates)
     return "".join(_label(drawing, stock, font, mode, copies) for drawing in drawings)
 

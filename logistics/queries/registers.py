@@ -34,7 +34,7 @@ from logistics.services.orders import day_start
 
 CHUNK = 200
 MOST_DAYS = 31
-LEFT_BEHIND = ("unpacked", "refused", "unexpected")  # were not in the box by its manifest when it left
+LEFT_BEHIND = ("unpacked", "refused", "unexpected", "elsewhere")  # were not in the box when it left
 WORTH_TELLING = (
     E.HANDED_IN, E.SEAL_BROKEN, E.RESEALED, E.UNSEALED, E.DEVIATION, E.SETTLED, E.UNEXPECTED_TUBE, E.RECALLED,
     E.CANCELLED, E.LOST, E.FOUND, E.NOTED, E.CORRECTED,

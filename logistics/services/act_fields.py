@@ -186,7 +186,8 @@ RECALL: Mapping[str, Check] = {"reason": code, "note": words, "bring_to": code, 
 _ELSEWHERE = record(reason=code, note=words)
 _REFUSED = several(record(specimen=code, reason=code))
 _PART: Mapping[str, Check] = {
-    "count": number, "refused": _REFUSED, "box_temp_c": code, "seal": code, "seal_now": code, "elsewhere": _ELSEWHERE,
+    "count": number, "checked": number, "refused": _REFUSED, "box_temp_c": code, "seal": code, "seal_now": code,
+    "elsewhere": _ELSEWHERE,
 }  # fmt: skip
 SIGNER: Mapping[str, Check] = {
     "other": code, "pin": secret, "method": code, "handover_id": code, "seal_tail": secret, "meaning": code,

@@ -120,7 +120,9 @@ def choose(
     usual = setting(session, site, kind)
     chosen = stock(stock_name, known(session)) if stock_name else usual.stock
     if not chosen.fits(kind):
-        raise Invalid("label_stock_too_small" if kind == BOX else "label_stock_small", field="stock", value=chosen.name)
+        raise Invalid(
+            "label_stock_too_small" if kind == BOX else "label_stock_small", field="stock", value=chosen.shown
+        )
     wanted = symbology or (chosen.symbology if stock_name and kind == SPECIMEN else usual.symbology)
     if wanted not in SYMBOLOGIES:
         raise Invalid("label_symbology_unknown", field="symbology", value=wanted[:20])
@@ -128,7 +130,7 @@ def choose(
     if out not in OUTPUTS:
         raise Invalid("label_output_unknown", field="output", value=out[:20])
     if out != PDF and (chosen.medium != ROLL or chosen.dpi not in ZEBRA_DPI or chosen.per_page != 1):
-        raise Invalid("label_zpl_stock", field="output", value=chosen.name)
+        raise Invalid("label_zpl_stock", field="output", value=chosen.shown)
     return Setting(chosen, wanted, out)
 
 

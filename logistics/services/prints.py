@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from logistics.errors import Invalid
@@ -80,13 +80,28 @@ def log_all(
         session.execute(insert(PrintEntry), rows)
 
 
+class ReprintReason(Invalid):
+    """Something is printed again and nobody has said why."""
+
+    def __init__(self) -> None:
+        super().__init__("reprint_reason_missing", field="reason")
+
+
 def checked_reason(reason: str, *, again: bool) -> str:
-    """The reason of a reprint; empty at a first print. Raises Invalid('reprint_reason_missing')."""
+    """The reason of a reprint; empty at a first print. Raises ReprintReason('reprint_reason_missing')."""
     if not again:
         return ""
     if reason not in REASONS:
-        raise Invalid("reprint_reason_missing", field="reason")
+        raise ReprintReason
     return reason
+
+
+def was_printed(session: Session, kind: str, subject: str, *, version: int | None = None) -> bool:
+    """Whether it left a printer before; a new version of a manifest is a new thing."""
+    query = select(PrintEntry.id).where(
+        PrintEntry.subject == subject, PrintEntry.kind == kind, PrintEntry.version == version
+    )
+    return session.scalars(query.limit(1)).first() is not None
 
 
 def checked_copies(text: str) -> int:

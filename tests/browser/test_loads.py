@@ -82,6 +82,7 @@ def test_a_send_out_is_released_by_two_signatures(app: Flask, browser: Browser) 
         page.fill("#witness_pin", WRONG)
         release.click()
         assert note(page, "witness_pin") == "The PIN is wrong."
+        assert page.locator(".toast").count() == 0  # it stands beside its field
         assert page.input_value("#taker_name") == "王强"
         page.fill("#witness_pin", f.PIN)
         release.click()
@@ -114,6 +115,7 @@ def test_the_township_signs_states_each_item_and_finishes(app: Flask, browser: B
         page.get_by_label("PIN of the courier").fill(f.PIN)
         page.get_by_role("button", name="Sign for it").click()
         expect(page.get_by_text("You counted 3")).to_be_visible()
+        assert page.locator(".toast").count() == 1  # told once, by the page that waited for the answer
         page.get_by_label("Items counted").fill("2")
         assert page.get_by_label("PIN of the courier").input_value() == f.PIN
         page.get_by_role("button", name="Sign for it").click()
@@ -127,7 +129,11 @@ def test_the_township_signs_states_each_item_and_finishes(app: Flask, browser: B
         expect(finish).to_be_enabled()
         finish.click()
         expect(page.get_by_text("Finished.")).to_be_visible()
+        page.get_by_role("link", name="It has turned up…").click()
+        page.wait_for_selector("html[data-loads]", state="attached")
+        page.get_by_role("button", name="Found, good").click()
+        expect(page.get_by_text("Received at", exact=False).first).to_be_visible()
     with app.app_context():
         session = db.session()
         assert session.scalars(select(Consignment.state).where(Consignment.kind == "return")).one() == "closed"
-        assert sorted(session.scalars(select(Item.state))) == ["missing", "received"]
+        assert sorted(session.scalars(select(Item.state))) == ["received", "received"]

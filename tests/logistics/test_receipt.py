@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from logistics.domain import findings as domain_findings
 from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Nonconformity, Specimen
-from logistics.services import alerts, rebuild
+from logistics.queries import registers
+from logistics.queries.registers import RegisterFilter
+from logistics.services import alerts, network, rebuild
 from tests import factories as f
 from tests.factories import act, do, done
 
@@ -154,6 +156,9 @@ def test_a_tube_in_the_wrong_box_leaves_its_own_manifest_by_name(world: Session)
     lab(world, "receive", {"specimen": "T1", "consignment": first}, GOOD)
     assert lab(world, "close_receipt", {"consignment": first})["counts"] == {"scanned": 1, "elsewhere": 1}
     whole(world)
+    seen = network.scope_of_user(world, f.user(world, "receiver"))
+    (trip,) = registers.trips(world, seen, "receiver", RegisterFilter("2026-03-09", "2026-03-09", consignment=first))
+    assert sum(tubes for _, _, tubes in trip.specimens) == 1  # the line of the register counts what it carried
 
 
 def test_a_missing_tube_is_found_at_another_laboratory(world: Session) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from logistics.domain import numbers
-from logistics.models import Box, PrintEntry, PrintSetting, Site
+from logistics.models import Box, LabelStock, PrintEntry, PrintSetting, Site
 from tests import factories as f
 from tests.paper import dmtx, render, words, zbar, zxing
 
@@ -184,9 +184,12 @@ def test_the_label_of_a_box_carries_its_code_and_the_mark(
     for part in ("UN3373", "BIOLOGICAL", "SUBSTANCE,", "CATEGORY B", "Site TOWN", "0715-6555120", "2–8 °C"):
         assert part in text, part
     admin = login(new_client(), "admin")
-    assert admin.post("/print/boxes/BX-C/label", data={"output": "zpl_graphic"}).data.startswith(b"^XA")
-    small = nurse.post("/print/boxes/BX-C/label", data={"stock": "roll_50x30"})
-    assert "too small for the UN3373 mark" in refused(small)
+    again = {"output": "zpl_graphic", "reason": "damaged"}
+    assert admin.post("/print/boxes/BX-C/label", data=again).data.startswith(b"^XA")
+    small = nurse.post("/print/boxes/BX-C/label", data={"stock": "roll_50x30", "reason": "damaged"})
+    assert "The label Roll 50 × 30 mm (203 dpi) is too small for the UN3373 mark" in refused(small)
+    small = nurse.post("/print/boxes/BX-C/label?lang=zh_CN", data={"stock": "roll_50x30", "reason": "damaged"})
+    assert "卷筒 50 × 30 mm（203 dpi）" in refused(small)
     session.rollback()
     rows = session.scalars(select(PrintEntry).order_by(PrintEntry.id)).all()
     assert [(row.kind, row.subject, row.copies, row.output, row.username, row.site_code) for row in rows] == [
@@ -261,15 +264,70 @@ def test_the_labels_and_list_of_a_return_load(
         load = f.done(session, "receiver", f.act("pack_item", {"item": number, "box": "BAG-1"}))["consignment"]
     assert desk.post(f"/print/loads/{load}/list").status_code == 409
     f.done(session, "receiver", f.act("seal", {"consignment": load}, {"seal": "SL-1"}))
+    assert desk.post(f"/print/loads/{load}/list").status_code == 200
     answer = desk.post(f"/print/loads/{load}/list", data={"reason": "jammed"})
     text = words(answer.data, tmp_path)
     assert all(number in text for number in made)
     first = [("item_label", number, 2, None, "", "pdf", "receiver") for number in sorted(made)]
     assert log(session) == [
         *first, ("item_label", made[0], 1, None, "lost", "pdf", "receiver"),
-        ("manifest", load, 1, 1, "jammed", "pdf", "receiver"),
+        ("manifest", load, 1, 1, "", "pdf", "receiver"), ("manifest", load, 1, 1, "jammed", "pdf", "receiver"),
     ]  # fmt: skip
     assert all(numbers.checks(number) for number in made)
+
+
+@pytest.mark.parametrize("what", ["manifest", "label", "box"])
+def test_a_second_print_asks_why_and_goes_on_by_itself(nurse: FlaskClient, session: Session, what: str) -> None:
+    """A page asks for the reason and sends the same form again; what is printed first, or in a new version, asks
+    nothing."""
+    number = f.sealed(session, ("R1",))
+    session.rollback()
+    address = {"manifest": f"/print/consignments/{number}/manifest", "label": f"/print/consignments/{number}/label",
+               "box": "/print/boxes/BX-C/label"}[what]  # fmt: skip
+    kind = {"manifest": "manifest", "label": "consignment_label", "box": "box_label"}[what]
+    sent = {"output": "pdf"}
+    assert nurse.post(address, data=sent).data.startswith(b"%PDF")
+    again = nurse.post(address, data=sent)
+    page = again.get_data(as_text=True)
+    assert again.status_code == 400
+    assert f'action="{address}" data-print-again' in page
+    assert '<input type="hidden" name="output" value="pdf">' in page
+    assert '<option value="jammed">' in page
+    assert nurse.post(address, data={**sent, "reason": "because"}).status_code == 400
+    assert nurse.post(address, data={**sent, "reason": "jammed"}).data.startswith(b"%PDF")
+    session.rollback()
+    reasons = session.scalars(select(PrintEntry.reason).where(PrintEntry.kind == kind).order_by(PrintEntry.id)).all()
+    assert reasons == ["", "jammed"]
+    if what != "box":
+        session.rollback()
+        f.done(session, "nurse", f.act("unseal", {"consignment": number}, {"reason": "one forgotten"}))
+        f.done(session, "nurse", f.act("seal", {"consignment": number}, {"seal": "SL-NEW"}))
+        assert nurse.post(address, data=sent).data.startswith(b"%PDF")
+
+
+def test_a_sheet_that_was_begun_is_asked_for_with_every_label(
+    nurse: FlaskClient, session: Session, new_client: NewClient, login: Login
+) -> None:
+    """Not for tubes alone: labels of consignments on a sheet ask how many places are used, on a roll nothing."""
+    f.sealed(session, ("R1",))
+    session.rollback()
+    assert 'name="skip"' not in nurse.get("/collector/pack").get_data(as_text=True)
+    session.rollback()
+    session.add(
+        LabelStock(
+            code="sheet_a5", name_zh="A5 两枚", name_en="Two A5", medium="sheet", width_mm=145, height_mm=205,
+            page_width_mm=297, page_height_mm=210, columns=2, rows=1, created_at=f.START, created_by="admin",
+        )
+    )  # fmt: skip
+    session.add(
+        PrintSetting(
+            site_code=f.TOWN, kind="consignment", stock="sheet_a5", symbology="qr", changed_at=f.START,
+            changed_by="admin",
+        )
+    )  # fmt: skip
+    session.commit()
+    assert 'name="skip" min="0" max="1"' in nurse.get("/collector/pack").get_data(as_text=True)
+    assert login(new_client(), "admin").get("/admin/boxes/BX-C").status_code == 200
 
 
 def test_the_sheet_of_commands_is_read_by_zbar(

@@ -5,8 +5,10 @@ What cannot be tested because it cannot be known: a full name in a note is words
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -225,3 +227,22 @@ def test_no_form_takes_such_a_number(
                 answer = client.open(address, method=method, **{kind: one})
                 assert answer.status_code < 500, f"{method} {endpoint} {role}"
     assert [where for where, _ in planted(session)] == []
+
+
+def test_whatever_a_rule_reads_is_a_field_that_may_be_sent() -> None:
+    """A rule that reads a field which the list does not know would have its acts refused at the door."""
+    known = {field for fields in act_fields.PAYLOAD.values() for field in fields} | set(act_fields.SUBJECT)
+    source = "".join(path.read_text(encoding="utf-8") for path in Path("logistics/services/acts").glob("*.py"))
+    read = set(re.findall(r'desk\.payload\(\s*"(\w+)"', source)) | set(re.findall(r'part\.get\("(\w+)"', source))
+    assert len(read) > 20
+    assert read <= known
+
+
+def test_whatever_a_phone_states_at_a_handover_may_be_sent() -> None:
+    """The script of the courier's phone states fields that no rule reads; a refusal would lose the handover."""
+    script = Path("web/static/js/pages/courier-sign.js").read_text(encoding="utf-8")
+    first = re.search(r"const payload = \{(.*?)\n    \};", script, re.DOTALL)
+    assert first is not None
+    names = set(re.findall(r"(\w+): ", first[1])) | set(re.findall(r"payload\.(\w+) =", script))
+    assert {"handover_id", "count", "checked"} <= names
+    assert names <= act_fields.PAYLOAD["hand_over"].keys()

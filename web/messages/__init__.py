@@ -11,6 +11,8 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
+from flask_babel import get_locale
+
 from logistics.errors import LabrelayError
 
 
@@ -34,9 +36,16 @@ def sentence(code: str, params: Mapping[str, object] | None = None) -> str:
     if template is None:
         return code
     try:
-        return str(template) % dict(params or {})
+        return str(template) % {name: _in_language(value) for name, value in (params or {}).items()}
     except (KeyError, TypeError, ValueError):
         return str(template)
+
+
+def _in_language(value: object) -> object:
+    """A name that a rule gives in both languages, in the reader's."""
+    if isinstance(value, Mapping) and value.keys() == {"zh", "en"}:
+        return value["en" if str(get_locale()) == "en" else "zh"]
+    return value
 
 
 def sentence_of(error: LabrelayError) -> str:

@@ -30,6 +30,7 @@ from web.views import office
 from web.views.receiver import command_list
 
 blueprint = Blueprint("labels", __name__, url_prefix="/print")
+blueprint.app_errorhandler(prints.ReprintReason)(printing.ask_why)
 MAX_LABELS = 300
 MARKS = {**dict.fromkeys((*HOWS, "found"), "√"), "missing": "×"}
 
@@ -104,13 +105,14 @@ def consignment(number: str) -> Response:
             tube_count=_tubes_inside(session, one),
             priority=one.priority,
         )
+        why = printing.reason(session, "consignment_label", one.number, version=one.manifest_version)
         on = printing.chosen(session, CONSIGNMENT)
         copies = prints.checked_copies(request.form.get("copies", ""))
         drawings = labels.consignment_drawings([label], stock=on.stock, symbology=on.symbology, translate=gettext)
         response = printing.send(drawings, on, one.number, copies=copies)
         _log(
             session, "consignment_label", [one.number], version=one.manifest_version, copies=copies, output=on.output,
-            reason=printing.reason(),
+            reason=why,
         )  # fmt: skip
     return response
 
@@ -132,11 +134,12 @@ def box(code: str) -> Response:
             raise NotFound("box_unknown", field="box", box=code)
         home = office.site_name(one.home_code)
         label = labels.BoxLabel(one.code, one.temp_class, home, *_responsible(session, one))
+        why = printing.reason(session, "box_label", one.code)
         on = printing.chosen(session, BOX)
         copies = prints.checked_copies(request.form.get("copies", ""))
         drawings = labels.box_drawings([label], stock=on.stock, symbology=on.symbology, translate=gettext)
         response = printing.send(drawings, on, one.code, copies=copies)
-        _log(session, "box_label", [one.code], copies=copies, output=on.output, reason=printing.reason())
+        _log(session, "box_label", [one.code], copies=copies, output=on.output, reason=why)
     return response
 
 
@@ -156,13 +159,14 @@ def manifest(number: str) -> Response:
         locked = _locked(session, one)
         if locked is None:
             raise Conflict("manifest_not_locked", field="consignment", consignment=number)
+        why = printing.reason(session, "manifest", number, version=locked.version)
         data = labels.manifest_pdf(
             _manifest(session, one, locked),
             printed_at=clock.now(),
             printed_by=current_user.name(locale()),
             translate=gettext,
         )
-        _log(session, "manifest", [number], version=locked.version, reason=printing.reason())
+        _log(session, "manifest", [number], version=locked.version, reason=why)
     return printing.pdf_response(data, f"{number}-{locked.version}")
 
 

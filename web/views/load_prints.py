@@ -85,13 +85,14 @@ def manifest_list(number: str) -> Response:
         locked = queries.manifest(session, number)
         if locked is None:
             raise Conflict("manifest_not_locked", field="consignment", consignment=number)
+        why = printing.reason(session, "manifest", number, version=locked.version)
         data = labels.manifest_pdf(
             _manifest(session, load, locked),
             printed_at=clock.now(),
             printed_by=current_user.name(locale()),
             translate=gettext,
         )
-        _log(session, "manifest", number, version=locked.version, reason=printing.reason())
+        _log(session, "manifest", number, version=locked.version, reason=why)
     return printing.pdf_response(data, number)
 
 

@@ -26,11 +26,11 @@ export async function submit(type, { wait = 6000, ...options } = {}) {
   return (answered && (await answered)) || waitingAnswer;
 }
 
-/** The answer to one act, or null after `timeout` ms. */
+/** The answer to one act, or null after `timeout` ms. Whoever waits for it tells it: the strip then keeps quiet. */
 export function answerFor(id, timeout = 6000) {
   return new Promise((resolve) => {
     const timer = setTimeout(() => finish(null), timeout);
-    const listener = (event) => event.detail.row.uuid === id && finish(event.detail.answer);
+    const listener = ({ detail }) => detail.row.uuid === id && finish(Object.assign(detail.answer, { quiet: true }));
     const finish = (answer) => {
       clearTimeout(timer);
       outbox.removeEventListener("answer", listener);

@@ -53,11 +53,13 @@ function onScan(text) {
   return { tone: "ok", icon: "check-circle", sound: "ok", code, sentence: _("It is there. Now say its condition.") };
 }
 
-/** A refusal is told by the strip of the page, which tells every refusal; what was typed to sign with stays. */
+const tell = (answer, done) => toast(went(answer) ? done : answer.sentence, went(answer) ? "ok" : "danger");
+
+/** What was typed to sign with stays when it is refused. */
 async function record(type, options, done) {
   const desk = document.querySelector("[data-load-desk]");
   const answer = await submit(type, { site: desk ? desk.dataset.site : null, ...options });
-  if (went(answer)) toast(done, "ok");
+  tell(answer, done);
   if (went(answer) || type !== "hand_over") await refresh(PARTS);
 }
 
@@ -100,7 +102,9 @@ async function onButton(event) {
   const found = event.target.closest("[data-found-condition]");
   if (found) {
     const item = found.closest("[data-found]").dataset.found;
-    if (went(await submit("found_item", { subject: { item }, payload: { condition: found.dataset.foundCondition } }))) location.reload();
+    const answer = await submit("found_item", { subject: { item }, payload: { condition: found.dataset.foundCondition } });
+    if (went(answer)) location.reload();
+    else tell(answer);
   } else if (cancel) {
     const reason = await why(_("Take everything out again?"), _("The load does not travel. What was inside stands here again."));
     if (reason) await decide("cancel_consignment", { consignment: cancel.dataset.cancelLoad }, reason);
@@ -111,7 +115,9 @@ async function onButton(event) {
 }
 
 async function decide(type, subject, reason) {
-  if (went(await submit(type, { subject, payload: { reason } }))) location.reload();
+  const answer = await submit(type, { subject, payload: { reason } });
+  if (went(answer)) location.reload();
+  else tell(answer);
 }
 
 /** A dialog that asks for a reason; resolves with it, or with "" when it was closed. */
