@@ -10,6 +10,7 @@ where somebody waits for the answer and can put it right, and starred out in an 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -95,7 +96,8 @@ def code(value: Any, field: str, offline: bool) -> Any:
     if not isinstance(value, str):
         raise Invalid("field_malformed", field=field)
     personal.require_none(value, field=field, phones=not value.isascii())
-    if len(value) > MAX_CODE or not any(one.isascii() and one.isalnum() for one in value):
+    plain = unicodedata.normalize("NFKC", value)  # a Chinese keyboard writes letters and digits wide
+    if len(value) > MAX_CODE or not any(one.isascii() and one.isalnum() for one in plain):
         raise Invalid("field_malformed", field=field)
     return value
 

@@ -94,8 +94,10 @@ def a_chain_with_a_loose_link(patch: Patch) -> None:
     """What is handed over is chained to nothing."""
     right = Desk._store
 
-    def store(self: Desk, event: Any, head: str) -> str:
-        return right(self, event, "" if event.type is E.HANDED_OVER else head)
+    def store(self: Desk, event: Any, subject: Any) -> None:
+        if event.type is E.HANDED_OVER:
+            subject.stream_head = ""
+        right(self, event, subject)
 
     patch.setattr(Desk, "_store", store)
 
