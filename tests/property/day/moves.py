@@ -306,6 +306,8 @@ def _item(see: _Picture, item: Item) -> Iterator[Move]:
         yield Move(here[0], "dispose_item", named, {"note": "used up"})
     if item.state == "packed":
         yield Move(here[0], "unpack_item", named)
+    if item.state == "missing":
+        yield from (Move(STAFF[site][0], "found_item", named, {"condition": "good"}) for site in (f.TOWN, f.COUNTY))
     for load in see.loads if item.state in {"delivered", "missing"} else ():
         if load.state == "delivered" and load.kind == "return":
             who, both = STAFF[load.destination_code][0], {**named, "consignment": load.number}

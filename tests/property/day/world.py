@@ -113,10 +113,10 @@ def _morning(session: Session) -> tuple[str, str, int]:
 
 
 def _loads(session: Session) -> None:
-    """A report at the laboratory, one packed, one delivered beside control material that came warm and is held."""
+    """Reports: at the laboratory, packed, delivered and missing; and control material that came warm and is held."""
     cold = {"kind": "quality_control", "temp_class": "cold_2_8"}
     items, load = [], ""
-    for box, facts in ((None, {}), ("BAG-1", {}), ("BX-T", {}), ("BX-T", cold)):
+    for box, facts in ((None, {}), ("BAG-1", {}), ("BX-T", {}), ("BX-T", {}), ("BX-T", cold)):
         payload = {"kind": "report", "destination": f.TOWN, **facts}
         items.append(done(session, "receiver", act("register_item", {}, payload))["item"])
         if box:
@@ -129,8 +129,9 @@ def _loads(session: Session) -> None:
         occurred_at=f.START, now=f.START,
     )  # fmt: skip
     session.commit()
-    _brought(session, _fetched(session, load, 2, giver="receiver", site=f.COUNTY), 2, taker="nurse", site=f.TOWN)
+    _brought(session, _fetched(session, load, 3, giver="receiver", site=f.COUNTY), 3, taker="nurse", site=f.TOWN)
     done(session, "nurse", act("receive_item", {"item": items[-1], "consignment": load}, {"condition": "good"}))
+    done(session, "nurse", act("item_missing", {"item": items[-2], "consignment": load}))
 
 
 def _through(session: Session) -> None:

@@ -264,7 +264,6 @@ class Signing {
     const payload = {
       handover_id: handover, meaning: this.meaningOf(one), count: this.countOf(one),
       refused: Object.entries(one.refused).map(([specimen, reason]) => ({ specimen, reason })),
-      checked: one.verified,
     };
     if (one.scan.temp) payload.box_temp_c = one.scan.temp;
     if (one.scan.elsewhere) payload.elsewhere = { reason: one.scan.elsewhere };
