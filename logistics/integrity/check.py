@@ -106,7 +106,7 @@ def _verify(session: Session, *, now: datetime, anchor: str | None, folder: Path
     tell("records", 0, 1)
     report.manifests, findings = check_records.manifests(session)
     report.findings += findings
-    report.findings += check_acts.check(session)
+    report.findings += check_acts.check(session, broken)
     report.findings += check_rows.check(session, broken)
     report.findings += _name(session, report, broken)
     report.findings = sorted(set(report.findings))
