@@ -244,5 +244,5 @@ def test_whatever_a_phone_states_at_a_handover_may_be_sent() -> None:
     first = re.search(r"const payload = \{(.*?)\n    \};", script, re.DOTALL)
     assert first is not None
     names = set(re.findall(r"(\w+): ", first[1])) | set(re.findall(r"payload\.(\w+) =", script))
-    assert {"handover_id", "count", "checked"} <= names
+    assert {"handover_id", "count"} <= names
     assert names <= act_fields.PAYLOAD["hand_over"].keys()
