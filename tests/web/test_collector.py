@@ -174,7 +174,7 @@ def test_a_sealed_box_prints_manifest_and_label_for_its_sites_only(
     number = f.sealed(session)
     for path in (f"/print/consignments/{number}/manifest", f"/print/consignments/{number}/label"):
         assert nurse.post(path).data.startswith(b"%PDF")
-        assert login(new_client(), "receiver").post(path).status_code == 200
+        assert login(new_client(), "receiver").post(path, data={"reason": "other"}).status_code == 200
         assert login(new_client(), "receiver2").post(path).status_code == 404
     kinds = set(session.scalars(select(PrintEntry.kind)))
     assert kinds == {"manifest", "consignment_label"}
