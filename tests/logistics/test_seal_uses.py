@@ -88,7 +88,7 @@ def test_a_seal_that_came_off_is_never_put_on_again(world: Session, came_off: Ca
     first, second = packed(world, "T1", "BX-C"), packed(world, "T2", "BX-D")
     done(world, "nurse", sealing(first, "SL-OLD"))
     came_off(world, first)
-    for again in ("SL-OLD", "sl old"):
+    for again in ("SL-OLD", "sl old", "ＳＬ-ＯＬＤ"):
         answer = do(world, "nurse", sealing(second, again))
         assert (answer.code, answer.field, answer.params["consignment"]) == ("seal_used", "seal", first)
     if came_off in {unsealed, broken}:

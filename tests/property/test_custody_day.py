@@ -34,7 +34,7 @@ def day(session: Session) -> Day:
 
 
 def play(day: Day, picks: Picks) -> None:
-    """One move a pick: a type of act, then one of its moves; one in eight fitted earlier, one in eight never does."""
+    """One move a pick: a type of act, then one of its moves; one in eight fitted earlier, two never do."""
     old: list[Move] = []
     choices: dict[str, list[Move]] = {}
     for pick in picks:
@@ -48,7 +48,7 @@ def _chosen(day: Day, choices: dict[str, list[Move]], old: list[Move], pick: int
     way, pick = pick % 8, pick // 8
     if way == 0:
         return old[pick % len(old)]
-    if way == 1:
+    if way in {1, 2}:
         choices = tempting(day)
     kinds = [kind for kind in sorted(choices) for _ in range(WEIGHT.get(kind, 1))]
     moves = choices[kinds[pick % len(kinds)]]

@@ -313,8 +313,6 @@ def _item(see: _Picture, item: Item) -> Iterator[Move]:
             who, both = STAFF[load.destination_code][0], {**named, "consignment": load.number}
             yield Move(who, "receive_item", both, {"condition": "good"}, how=HOWS[see.turn % 4])
             yield Move(who, "item_missing", both)
-    if item.state == "missing":
-        yield Move("receiver", "found_item", named, {"condition": "good"})
     if item.on_hold:
         yield Move("manager", "release_item", named)
 
