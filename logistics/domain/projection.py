@@ -12,7 +12,7 @@ from typing import Any
 
 from logistics.domain import numbers
 from logistics.domain.acts import HOWS
-from logistics.domain.custody import Event
+from logistics.domain.custody import LOCKING, Event
 from logistics.domain.custody import EventType as E
 from logistics.domain.transitions import ConsignmentState, ItemState, State
 
@@ -218,7 +218,7 @@ def project_consignment(before: ConsignmentProjection, event: Event, state: str)
 
 def seal_put_on(event: Event) -> str | None:
     """The number of the seal that a box got by this event of its consignment; None: none, or it kept its own."""
-    if event.type not in {E.SEALED, E.RESEALED}:
+    if event.type not in LOCKING:
         return None
     seal: str = event.payload["seal"]
     kept = numbers.normalise(seal) == numbers.normalise(event.payload.get("old_seal") or "")
