@@ -47,6 +47,8 @@ def create_bare(database_url: str) -> Flask:
                     "body": sent["body"],
                     "prev_hash": sent["hash"],
                     "hash": sent["hash"],
+                    "lane": 1,
+                    "place": sent["seq"],
                 },
             )
         return jsonify({"status": "done"})
