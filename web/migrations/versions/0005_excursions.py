@@ -1,0 +1,22 @@
+"""Cold chain: excursions
+
+Revision: 0005
+"""
+
+import logistics.db  # noqa: F401
+import sqlalchemy as sa  # noqa: F401
+from alembic import op  # noqa: F401
+
+
+revision = '0005'
+down_revision = '0004'
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    pass
+
+
+def downgrade():
+    pass
