@@ -8,18 +8,21 @@ order wait for each other instead of blocking each other for ever.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, and_, bindparam, case, exists, func, insert, null, or_, select
 from sqlalchemy.orm import Session, lazyload, selectinload
 
-from logistics.domain import numbers
+from logistics.domain import custody, numbers
 from logistics.domain.acts import Act
+from logistics.domain.custody import Event
 from logistics.domain.projection import OUT_OF_BOX
-from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
+from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Item, Specimen
+from logistics.services import lanes
 
+Subject = Specimen | Consignment | Item
 Key = TypeVar("Key", int, str)
 MAX_ID = 2**31 - 1
 MAX_TEXT = 64
@@ -59,7 +62,7 @@ class Shelf:
     new: set[str] = field(default_factory=set)  # consignments that were opened meanwhile: every line is here
     progress: dict[str, Tally] = field(default_factory=dict)
     excursions: dict[str, Sequence[Alert]] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[tuple[Event, Subject]] = field(default_factory=list)
 
     def hold(self, consignment: Consignment, *, new: bool = False) -> None:
         """Locked meanwhile, or opened by an act of this post: then no tube has a line in it yet."""
@@ -77,10 +80,36 @@ class Shelf:
 
     def store(self, session: Session) -> None:
         """Write the changed rows, then the events, each kind in one go."""
-        session.flush()
+        rows = []
         if self.events:
-            session.connection().execute(_INSERT_EVENTS, self.events)
+            lane, places = lanes.places(session, len(self.events))
+            rows = [chained(event, subject, lane, next(places)) for event, subject in self.events]
+        session.flush()
+        if rows:
+            session.connection().execute(_INSERT_EVENTS, rows)
             self.events = []
+
+
+def chained(event: Event, subject: Subject, lane: int, place: int) -> dict[str, Any]:
+    """The row of an event at its place in the log, linked to the one before it in its subject's stream."""
+    text = custody.canonical_text(replace(event, lane=lane, place=place))
+    previous = subject.stream_head or custody.GENESIS
+    subject.stream_head = custody.chain_hash(previous, text)
+    return {
+        "stream": event.stream,
+        "seq": event.seq,
+        "type": event.type.value,
+        "act_id": event.act_id,
+        "occurred_at": event.occurred_at,
+        "recorded_at": event.recorded_at,
+        "actor": event.actor,
+        "site_code": event.site,
+        "body": text,
+        "prev_hash": previous,
+        "hash": subject.stream_head,
+        "lane": lane,
+        "place": place,
+    }
 
 
 def fetch(session: Session, acts: Sequence[Act]) -> Shelf:
