@@ -23,10 +23,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from logistics.among import among
 from logistics.db import next_number
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer, Status
@@ -35,7 +36,7 @@ from logistics.models import Act as ActRow
 from logistics.models import User
 from logistics.services import act_fields, custody, reference, signatures, waiting
 from logistics.services.desk import Desk
-from logistics.services.shelf import Shelf, fetch, padded
+from logistics.services.shelf import Shelf, fetch
 
 TOGETHER = frozenset({"collect", "pack", "receive", "accept", "reject", "hold", "note"})
 
@@ -44,7 +45,7 @@ _STAMP = select(reference.stamp().label("stamp")).subquery()
 _KNOWN = (
     select(_STAMP.c.stamp, ActRow.id, ActRow.body_sha256, ActRow.answer)
     .select_from(_STAMP)
-    .outerjoin(ActRow, ActRow.id.in_(bindparam("ids", expanding=True)))
+    .outerjoin(ActRow, among(ActRow.id, "ids"))
 )
 
 
@@ -127,7 +128,7 @@ class _Recording:
         """Whether who sent this is still who he was, and the answers of acts that were recorded before: a phone sends
         its whole list again after a lost answer."""
         acts = {act.id: act for act in given}
-        found = self.session.connection().execute(_KNOWN, {"ids": padded(acts.keys())}).all()
+        found = self.session.connection().execute(_KNOWN, {"ids": list(acts)}).all()
         for _, act_id, sha256, answer in found:
             if act_id is not None:
                 self.answers[act_id] = custody.repeat(acts[act_id], self.rows[act_id], sha256, answer)
