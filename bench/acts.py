@@ -23,7 +23,7 @@ from tests.servers import accepts, free_port, postgresql
 from web.settings import Settings
 
 WORKERS = 2
-LANES = 12
+LANES = 24
 BATCH = 50
 BOX = 200
 GOAL_SHARE, LEAST_SHARE = 0.40, 0.30
@@ -34,7 +34,7 @@ GOAL_BOX_S = 0.500
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--acts", type=int, default=1440, help="single acts in a round")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder, postgresql(durable=True) as url:
@@ -104,9 +104,9 @@ def measure(settings: Settings, world: w.World, port: int, bare: int, rounds: in
         single = checked(run(port, [w.singles(world, one) for one in tubes]))
         batch = checked(run(port, [w.batches(world, one, BATCH) for one in many]))
         singles.append(single)
-        bare_rates.append(len(plain.latencies_s) / plain.elapsed_s)
-        single_rates.append(len(single.latencies_s) / single.elapsed_s)
-        batch_rates.append(len(batch.latencies_s) * BATCH / batch.elapsed_s)
+        bare_rates.append(plain.rate)
+        single_rates.append(single.rate)
+        batch_rates.append(batch.rate * BATCH)
         print(
             f"round {number}: bare {bare_rates[-1]:.0f}/s, single acts {single_rates[-1]:.0f}/s"
             f" ({single_rates[-1] / bare_rates[-1]:.0%}), in batches {batch_rates[-1]:.0f}/s",

@@ -29,11 +29,22 @@ class Request:
 
 @dataclass
 class Result:
-    """What a run gave: all answer times, and the first answers that were not as expected."""
+    """What a run gave: all answer times, and the first answers that were not as expected.
+
+    ``busy_s`` and ``busy``: how long every lane had something to send, and how many answers came meanwhile. What comes
+    after the first lane has ended says nothing about how much a server takes.
+    """
 
     elapsed_s: float
     latencies_s: list[float]
     wrong: list[str] = field(default_factory=list)
+    busy_s: float = 0.0
+    busy: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Answers a second while every lane was busy."""
+        return self.busy / self.busy_s
 
     def percentile_s(self, share: float) -> float:
         ordered = sorted(self.latencies_s)
@@ -135,6 +146,8 @@ def _drive(port: int, plans: list[list[Request]], rate: float | None) -> Result:
             ) < 5:
                 result.wrong.append(answer[:1200].decode(errors="replace"))
             lane.place, lane.waiting = lane.place + 1, False
+            if not result.busy and lane.place == len(lane.requests):
+                result.busy_s, result.busy = time.perf_counter() - began, len(result.latencies_s)
     result.elapsed_s = time.perf_counter() - began
     for lane in lanes:
         lane.socket.close()

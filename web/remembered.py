@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask import current_app, g, request
+from flask_login import current_user
 
 from logistics.domain.access import Scope
 from logistics.models import User
@@ -48,6 +49,12 @@ def keep(secret_sha256: str, known: Known) -> None:
         if len(kept) >= MOST:
             kept.clear()
         kept[secret_sha256] = replace(known, user=copy_of(known.user))
+
+
+def sender() -> User:
+    """Who is calling, in no session: threads may share him."""
+    user: User = current_user._get_current_object()
+    return user if stamp() is not None else copy_of(user)
 
 
 def stamp() -> int | None:

@@ -57,7 +57,7 @@ class Settings:
     public_url: str = "http://127.0.0.1:8731"
     """What people type; stands in alerts and QR codes. No slash at the end."""
     http_workers: int = 1
-    http_threads: int = 8
+    http_threads: int = 16
     proxy_hops: int = 0
     """How many proxies of ours stand in front and set X-Forwarded-*; 0: such headers are not believed."""
     clock: str = "system"

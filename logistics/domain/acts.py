@@ -13,6 +13,8 @@ from typing import Any
 
 SECRETS = frozenset({"pin", "seal_tail"})  # shown to prove presence, never kept
 HOWS = ("scanned", "typed", "ticked", "imported")
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_ANSWER_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str)
 
 
 class Status(StrEnum):
@@ -60,7 +62,7 @@ class Act:
             "subject": dict(self.subject),
             "type": self.type,
         }
-        return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return _ENCODER.encode(body)
 
     @classmethod
     def from_kept(cls, text: str, **more: Any) -> Act:
@@ -75,7 +77,12 @@ def digest(text: str) -> str:
 
 def body_sha256(act: Act, username: str) -> str:
     """The hash of an act and of who sent it."""
-    return digest(f"{username}\n{act.kept_text()}")
+    return text_sha256(act.kept_text(), username)
+
+
+def text_sha256(kept_text: str, username: str) -> str:
+    """The same of its ``kept_text``."""
+    return digest(f"{username}\n{kept_text}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class Answer:
             "status": self.status.value,
             **({"proofs": self.proofs} if self.proofs else {}),
         }
-        return json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
+        return _ANSWER_ENCODER.encode(body)
 
     @classmethod
     def from_text(cls, act_id: str, text: str) -> Answer:

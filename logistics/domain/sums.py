@@ -15,15 +15,19 @@ from datetime import UTC, datetime
 DIGITS = 32
 """Hexadecimal digits kept of a SHA-256: 128 bits, and the log a tenth smaller than with all of them."""
 NOTHING = "0" * DIGITS
-INSTANT = "%Y-%m-%dT%H:%M:%S.%f"
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 Value = str | int | bool | datetime | None
 
 
 def row_text(values: Iterable[Value]) -> str:
     """The text that is hashed."""
-    plain = [one.astimezone(UTC).strftime(INSTANT) if isinstance(one, datetime) else one for one in values]
-    return json.dumps(plain, ensure_ascii=False)
+    return _ENCODER.encode([instant(one) if type(one) is datetime else one for one in values])
+
+
+def instant(at: datetime) -> str:
+    """UTC with microseconds, whether they are zero or not."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")]
 
 
 def row_sum(values: Iterable[Value]) -> str:

@@ -47,7 +47,11 @@ SUMMED: Mapping[type[Base], tuple[str, ...]] = {model: _columns(model) for model
 
 def sum_of(row: Any) -> str:
     """What a row of one of these tables adds up to now."""
-    return row_sum(getattr(row, name) for name in SUMMED[type(row)])
+    loaded, columns = row.__dict__, SUMMED[type(row)]
+    try:
+        return row_sum([loaded[name] for name in columns])
+    except KeyError:  # a new row, where what was never set is not there yet
+        return row_sum([getattr(row, name) for name in columns])
 
 
 def after(row: Any) -> str:

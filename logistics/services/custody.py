@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from logistics.db import insert_ignoring, next_number
 from logistics.domain.access import Scope
-from logistics.domain.acts import Act, Answer, Status, body_sha256
+from logistics.domain.acts import Act, Answer, Status, text_sha256
 from logistics.errors import Conflict, Forbidden, Invalid, LabrelayError, NotFound
 from logistics.models import Act as ActRow
 from logistics.models import User
@@ -117,11 +117,12 @@ def _write_answer(session: Session, act: Act, answer: Answer) -> Answer:
 
 def row_of(act: Act, actor: User, now: datetime) -> dict[str, Any]:
     """The act as it is kept, not answered yet."""
+    body = act.kept_text()
     return {
         "id": act.id,
         "type": act.type,
-        "body_sha256": body_sha256(act, actor.username),
-        "body": act.kept_text(),
+        "body_sha256": text_sha256(body, actor.username),
+        "body": body,
         "username": actor.username,
         "device": act.device,
         "seq": act.seq,

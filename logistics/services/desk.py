@@ -22,7 +22,7 @@ from logistics.models import Box, Consignment, ConsignmentLine, CustodyEvent, It
 from logistics.models.specimens import PRIORITIES
 from logistics.models.summed import sum_of
 from logistics.services import findings, lanes, seal_uses, waiting
-from logistics.services.shelf import Shelf
+from logistics.services.shelf import Shelf, chained
 
 SPECIMEN_COLUMNS = tuple(f.name for f in fields(projection.SpecimenProjection))
 CONSIGNMENT_COLUMNS = tuple(f.name for f in fields(projection.ConsignmentProjection))
@@ -43,6 +43,7 @@ class Desk:
     proofs: set[str] = field(default_factory=set)  # which signatures were proven, for a second try of a late act
     result: dict[str, Any] = field(default_factory=dict)
     shelf: Shelf | None = None  # what the acts of this post name, when they are recorded together
+    sha256: str = ""  # of the act and who sent it, when it is known already
     wrote: bool = False  # a refusal after this must be undone
 
     @property
@@ -166,7 +167,7 @@ class Desk:
 
     @cached_property
     def _act_sha256(self) -> str:
-        return body_sha256(self.act, self.actor.username)
+        return self.sha256 or body_sha256(self.act, self.actor.username)
 
     def _payload(self, payload: Mapping[str, Any] | None) -> Mapping[str, Any]:
         applied = self.late.applied if self.late is not None else None
@@ -174,29 +175,13 @@ class Desk:
 
     def _store(self, event: Event, subject: Specimen | Consignment | Item) -> None:
         """Append the event, which says what the row of its subject has become, and write down that it is the last."""
-        lane, place = lanes.next_place(self.session)
-        text = custody.canonical_text(replace(event, after=summed.after(subject), lane=lane, place=place))
-        previous = subject.stream_head or custody.GENESIS
-        subject.stream_seq, subject.stream_head = event.seq, custody.chain_hash(previous, text)
-        row = {
-            "stream": event.stream,
-            "seq": event.seq,
-            "type": event.type.value,
-            "act_id": event.act_id,
-            "occurred_at": event.occurred_at,
-            "recorded_at": event.recorded_at,
-            "actor": event.actor,
-            "site_code": event.site,
-            "body": text,
-            "prev_hash": previous,
-            "hash": subject.stream_head,
-            "lane": lane,
-            "place": place,
-        }
+        event = replace(event, after=summed.after(subject))
+        subject.stream_seq = event.seq
         if self.shelf is not None:
-            self.shelf.events.append(row)
+            self.shelf.events.append((event, subject))
         else:
-            self.session.add(CustodyEvent(**row))
+            lane, place = lanes.next_place(self.session)
+            self.session.add(CustodyEvent(**chained(event, subject, lane, place)))
 
 
 def specimen_projection(specimen: Specimen) -> projection.SpecimenProjection:

@@ -6,11 +6,14 @@ hole: whoever takes one out must write every event anew that came after it in it
 
 One counter for everybody would make writers wait for each other. A transaction takes the first lane that no other
 holds (SKIP LOCKED), or opens a new one, and so never waits; whoever is alone, and on SQLite everybody, is in lane 1.
+Whoever knows how many events there are takes their places in one statement (``places``), the others one by one.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select
+from collections.abc import Iterator
+
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from logistics.models import CustodyLane
@@ -21,15 +24,22 @@ _FREE = (
     .with_for_update(skip_locked=True).execution_options(populate_existing=True)
 )  # fmt: skip
 
+_FIRST_FREE = select(CustodyLane.lane).order_by(CustodyLane.lane).limit(1).with_for_update(skip_locked=True)
+_MOVE = (
+    update(CustodyLane.__table__)  # type: ignore[arg-type]
+    .where(CustodyLane.lane == _FIRST_FREE.scalar_subquery())
+    .values(last=CustodyLane.last + bindparam("count"))
+    .returning(CustodyLane.lane, CustodyLane.last)
+)
+_OPEN = insert(CustodyLane.__table__).returning(CustodyLane.lane)  # type: ignore[arg-type]
+
 
 def take(session: Session) -> CustodyLane:
     """The lane of this transaction, locked until it ends. Call it outside of savepoints: one that is rolled back
     would give the lock away."""
-    transaction = session.get_transaction()
-    taken = session.info.get(_TAKEN)
-    if taken is not None and transaction is not None and taken[0] is transaction:
-        lane: CustodyLane = taken[1]
-        return lane
+    taken = _taken(session)
+    if taken is not None:
+        return taken
     found = session.scalars(_FREE).first()
     if found is None:
         found = session.scalars(insert(CustodyLane).values(last=0).returning(CustodyLane)).one()
@@ -42,3 +52,25 @@ def next_place(session: Session) -> tuple[int, int]:
     lane = take(session)
     lane.last += 1
     return lane.lane, lane.last
+
+
+def places(session: Session, count: int) -> tuple[int, Iterator[int]]:
+    """(lane, the places of the next ``count`` events) at once, for events that are written in one go."""
+    taken = _taken(session)
+    if taken is not None:
+        taken.last += count
+        lane, last = taken.lane, taken.last
+    else:
+        connection = session.connection()
+        moved = connection.execute(_MOVE, {"count": count}).first()
+        lane, last = moved if moved is not None else (connection.execute(_OPEN, {"last": count}).scalar_one(), count)
+    return lane, iter(range(last - count + 1, last + 1))
+
+
+def _taken(session: Session) -> CustodyLane | None:
+    transaction = session.get_transaction()
+    taken = session.info.get(_TAKEN)
+    if taken is None or transaction is None or taken[0] is not transaction:
+        return None
+    lane: CustodyLane = taken[1]
+    return lane

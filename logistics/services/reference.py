@@ -22,7 +22,6 @@ from logistics.models import ApiToken, Counter, Site, StabilityRuleRow, User
 STAMP = "reference"
 _SEEN = "labrelay.reference"  # in Session.info: (transaction, its stamp)
 _CHANGED = "labrelay.reference_changed"
-_STAMP = select(Counter.value).where(Counter.name == STAMP)
 _Key = tuple[str, int]
 _kept: dict[str, tuple[_Key, Any]] = {}
 _scopes: dict[tuple[_Key, str, str | None], access.Scope] = {}
@@ -73,13 +72,6 @@ def stamp() -> ScalarSelect[int]:
 def seen(session: Session, value: int | None) -> None:
     """The present transaction has read this stamp."""
     session.info[_SEEN] = (session.get_transaction(), value)
-
-
-def stamp_now(session: Session) -> int | None:
-    """The stamp as it stands at this moment; None before the first change was recorded."""
-    value: int | None = session.connection().execute(_STAMP).scalar()
-    seen(session, value)
-    return value
 
 
 def _key(session: Session) -> _Key | None:

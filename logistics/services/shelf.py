@@ -7,20 +7,23 @@ order wait for each other instead of blocking each other for ever.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, exists, func, insert, null, or_, select
+from sqlalchemy import Select, and_, case, exists, func, insert, null, or_, select
 from sqlalchemy.orm import Session, lazyload, selectinload
 
-from logistics.domain import numbers
+from logistics.among import among
+from logistics.domain import custody, numbers
 from logistics.domain.acts import Act
+from logistics.domain.custody import Event
 from logistics.domain.projection import OUT_OF_BOX
-from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
+from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Item, Specimen
+from logistics.services import lanes
 
-Key = TypeVar("Key", int, str)
+Subject = Specimen | Consignment | Item
 MAX_ID = 2**31 - 1
 MAX_TEXT = 64
 NEEDS_TESTS = frozenset({"collect"})
@@ -59,7 +62,7 @@ class Shelf:
     new: set[str] = field(default_factory=set)  # consignments that were opened meanwhile: every line is here
     progress: dict[str, Tally] = field(default_factory=dict)
     excursions: dict[str, Sequence[Alert]] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[tuple[Event, Subject]] = field(default_factory=list)
 
     def hold(self, consignment: Consignment, *, new: bool = False) -> None:
         """Locked meanwhile, or opened by an act of this post: then no tube has a line in it yet."""
@@ -77,10 +80,36 @@ class Shelf:
 
     def store(self, session: Session) -> None:
         """Write the changed rows, then the events, each kind in one go."""
-        session.flush()
+        rows = []
         if self.events:
-            session.connection().execute(_INSERT_EVENTS, self.events)
+            lane, places = lanes.places(session, len(self.events))
+            rows = [chained(event, subject, lane, next(places)) for event, subject in self.events]
+        session.flush()
+        if rows:
+            session.connection().execute(_INSERT_EVENTS, rows)
             self.events = []
+
+
+def chained(event: Event, subject: Subject, lane: int, place: int) -> dict[str, Any]:
+    """The row of an event at its place in the log, linked to the one before it in its subject's stream."""
+    text = custody.canonical_text(replace(event, lane=lane, place=place))
+    previous = subject.stream_head or custody.GENESIS
+    subject.stream_head = custody.chain_hash(previous, text)
+    return {
+        "stream": event.stream,
+        "seq": event.seq,
+        "type": event.type.value,
+        "act_id": event.act_id,
+        "occurred_at": event.occurred_at,
+        "recorded_at": event.recorded_at,
+        "actor": event.actor,
+        "site_code": event.site,
+        "body": text,
+        "prev_hash": previous,
+        "hash": subject.stream_head,
+        "lane": lane,
+        "place": place,
+    }
 
 
 def fetch(session: Session, acts: Sequence[Act]) -> Shelf:
@@ -114,20 +143,20 @@ def _boxes(session: Session, shelf: Shelf, codes: set[str]) -> None:
         return
     wanted = codes | {numbers.normalise(code) for code in codes}
     shelf.boxes.update(dict.fromkeys(wanted))
-    shelf.boxes.update({box.code: box for box in session.execute(_BOXES, {"keys": padded(wanted)}).scalars()})
+    shelf.boxes.update({box.code: box for box in session.execute(_BOXES, {"keys": sorted(wanted)}).scalars()})
 
 
 def _consignments(session: Session, shelf: Shelf, wanted: set[str]) -> None:
     if not wanted:
         return
     shelf.consignments.update(dict.fromkeys(wanted))
-    found = session.execute(_CONSIGNMENTS, {"keys": padded(wanted)}).scalars()
+    found = session.execute(_CONSIGNMENTS, {"keys": sorted(wanted)}).scalars()
     shelf.consignments.update({one.number: one for one in found})
 
 
 def _progress(session: Session, shelf: Shelf, wanted: set[str]) -> None:
     """How far the receipts are. Asked after their consignments are locked, so that it stands until the end."""
-    for number, checked, total, warm in session.connection().execute(_PROGRESS, {"keys": padded(wanted)}):
+    for number, checked, total, warm in session.connection().execute(_PROGRESS, {"keys": sorted(wanted)}):
         shelf.progress[number] = Tally(checked, total)
         if not warm:
             shelf.excursions[number] = ()
@@ -138,7 +167,7 @@ def _tubes(session: Session, shelf: Shelf, keys: set[str], ids: set[int], *, tes
     shelf.tubes_by_key.update({key: [] for key in keys})
     shelf.tubes.update(dict.fromkeys(ids))
     known = {number for number, one in shelf.consignments.items() if one is not None}
-    asked = {"keys": padded(keys), "ids": padded(ids), "consignments": padded(known)}
+    asked = {"keys": sorted(keys), "ids": sorted(ids), "consignments": sorted(known)}
     query = _tube_query(by_key=bool(keys), by_id=bool(ids), lines=bool(known), tests=tests)
     for specimen, line in session.execute(query, {name: value for name, value in asked.items() if value}):
         _put(shelf, specimen)
@@ -161,40 +190,26 @@ def _locking(query: Select[Any], of: Any) -> Select[Any]:
     return query.with_for_update(of=of).execution_options(populate_existing=True)
 
 
-def _among(column: Any, name: str = "keys") -> Any:
-    return column.in_(bindparam(name, expanding=True))
-
-
-def padded(keys: Collection[Key]) -> list[Key]:
-    """The keys in order, the last one repeated until there are 1, 4, 16 or so: a few statements for the database to
-    know instead of one for every count."""
-    ordered = sorted(keys)
-    size = 1
-    while size < len(ordered):
-        size *= 4
-    return ordered + ordered[-1:] * (size - len(ordered)) if ordered else []
-
-
 @cache
 def _tube_query(*, by_key: bool, by_id: bool, lines: bool, tests: bool) -> Select[Any]:
     """Rows of (tube, its line or None)."""
     ways = []
     if by_key:
-        ways.append(_among(Specimen.accession_key))
+        ways.append(among(Specimen.accession_key, "keys"))
     if by_id:
-        ways.append(_among(Specimen.id, "ids"))
+        ways.append(among(Specimen.id, "ids"))
     query: Any = select(Specimen, ConsignmentLine) if lines else select(Specimen, null())
     if lines:
         mine = ConsignmentLine.specimen_id == Specimen.id
-        query = query.outerjoin(ConsignmentLine, and_(mine, _among(ConsignmentLine.consignment_number, "consignments")))
+        query = query.outerjoin(ConsignmentLine, and_(mine, among(ConsignmentLine.consignment_number, "consignments")))
     loading = selectinload(Specimen.tests) if tests else lazyload(Specimen.tests)
     return _locking(query.where(or_(*ways)).order_by(Specimen.id).options(loading), Specimen)
 
 
 _INSERT_EVENTS = insert(CustodyEvent.__table__)  # type: ignore[arg-type]
-_BOXES = _locking(select(Box).where(_among(Box.code)).order_by(Box.code), Box)
+_BOXES = _locking(select(Box).where(among(Box.code, "keys")).order_by(Box.code), Box)
 _CONSIGNMENTS = _locking(
-    select(Consignment).where(_among(Consignment.number)).order_by(Consignment.number), Consignment
+    select(Consignment).where(among(Consignment.number, "keys")).order_by(Consignment.number), Consignment
 )
 _WARM = exists().where(
     Alert.consignment_number == ConsignmentLine.consignment_number, Alert.kind == "excursion", Alert.state != "closed"
@@ -206,6 +221,6 @@ _PROGRESS = (
         func.count(),
         _WARM,
     )
-    .where(_among(ConsignmentLine.consignment_number), ConsignmentLine.outcome.not_in(sorted(OUT_OF_BOX)))
+    .where(among(ConsignmentLine.consignment_number, "keys"), ConsignmentLine.outcome.not_in(sorted(OUT_OF_BOX)))
     .group_by(ConsignmentLine.consignment_number)
 )

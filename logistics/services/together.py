@@ -23,24 +23,30 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from logistics.among import among
 from logistics.db import next_number
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer, Status
 from logistics.errors import LabrelayError
 from logistics.models import Act as ActRow
 from logistics.models import User
-from logistics.services import act_fields, custody, signatures, waiting
+from logistics.services import act_fields, custody, reference, signatures, waiting
 from logistics.services.desk import Desk
-from logistics.services.shelf import Shelf, fetch, padded
+from logistics.services.shelf import Shelf, fetch
 
 TOGETHER = frozenset({"collect", "pack", "receive", "accept", "reject", "hold", "note"})
 
 _INSERT = insert(ActRow.__table__)  # type: ignore[arg-type]
-_KNOWN = select(ActRow.id, ActRow.body_sha256, ActRow.answer).where(ActRow.id.in_(bindparam("ids", expanding=True)))
+_STAMP = select(reference.stamp().label("stamp")).subquery()
+_KNOWN = (
+    select(_STAMP.c.stamp, ActRow.id, ActRow.body_sha256, ActRow.answer)
+    .select_from(_STAMP)
+    .outerjoin(ActRow, among(ActRow.id, "ids"))
+)
 
 
 class Apart(Exception):
@@ -49,11 +55,12 @@ class Apart(Exception):
 
 @dataclass(frozen=True)
 class Post:
-    """The acts that one person sent at once."""
+    """The acts that one person sent at once. ``stamp``: under which he was remembered (``services.reference``)."""
 
     acts: Sequence[Act]
     actor: User
     scope: Scope
+    stamp: int | None = None
 
 
 def may_share(acts: Iterable[Act]) -> bool:
@@ -107,8 +114,7 @@ class _Recording:
 
     def work(self, posts: Sequence[Post]) -> None:
         given = [act for post in posts for act in sorted(post.acts, key=custody.happened)]
-        if len(given) > 1:  # a single one that was recorded before is found when its row is written
-            self._repeat(given)
+        self._look(given, {post.stamp for post in posts} - {None})
         new = [act for act in given if act.id not in self.answers]
         for together, run in groupby(new, key=lambda act: act.type in TOGETHER):
             if together:
@@ -118,11 +124,17 @@ class _Recording:
                     post = self.post_of[act.id]
                     self.answers[act.id] = custody.record_one(self.session, act, post.actor, post.scope, self.now)
 
-    def _repeat(self, given: Sequence[Act]) -> None:
-        """Answer the acts that were recorded before: a phone sends its whole list again after a lost answer."""
+    def _look(self, given: Sequence[Act], stamps: set[int | None]) -> None:
+        """Whether who sent this is still who he was, and the answers of acts that were recorded before: a phone sends
+        its whole list again after a lost answer."""
         acts = {act.id: act for act in given}
-        for act_id, sha256, answer in self.session.connection().execute(_KNOWN, {"ids": padded(acts.keys())}):
-            self.answers[act_id] = custody.repeat(acts[act_id], self.rows[act_id], sha256, answer)
+        found = self.session.connection().execute(_KNOWN, {"ids": list(acts)}).all()
+        for _, act_id, sha256, answer in found:
+            if act_id is not None:
+                self.answers[act_id] = custody.repeat(acts[act_id], self.rows[act_id], sha256, answer)
+        if stamps and stamps != {found[0].stamp}:
+            raise Apart
+        reference.seen(self.session, found[0].stamp)
 
     def _run(self, acts: Sequence[Act]) -> None:
         shelf = fetch(self.session, acts)
@@ -139,7 +151,8 @@ class _Recording:
 
     def _one(self, act: Act, shelf: Shelf) -> Answer:
         post = self.post_of[act.id]
-        desk = Desk(self.session, act, post.actor, post.scope, self.now, shelf=shelf)
+        sha256 = self.rows[act.id]["body_sha256"]
+        desk = Desk(self.session, act, post.actor, post.scope, self.now, shelf=shelf, sha256=sha256)
         try:
             return custody.perform(desk)
         except LabrelayError as error:

@@ -58,6 +58,37 @@ def test_what_comes_meanwhile_shares_the_next_turn() -> None:
     assert len(work.turns) == 2
 
 
+def test_who_was_just_answered_may_join_the_next_turn() -> None:
+    """The next turn begins when as many are there as were in the last one and behind it, not before."""
+    work = Counter()
+    gathering = Gathering(work, patience_s=LONG_S, linger_s=LONG_S)
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(gathering.submit, 0)
+        assert work.held.wait(LONG_S)
+        others = [pool.submit(gathering.submit, one) for one in (1, 2)]
+        until_waiting(gathering, 2)
+        work.go.set()
+        assert first.result(LONG_S) == 0
+        assert gathering.submit(3) == 6
+        assert [one.result(LONG_S) for one in others] == [2, 4]
+    assert [sorted(turn) for turn in work.turns] == [[0], [1, 2, 3]]
+
+
+def test_nobody_lingers_for_those_who_do_not_come() -> None:
+    """After ``linger_s`` the turn begins with those who are there, and whoever comes alone later waits for nobody."""
+    work = Counter()
+    gathering = Gathering(work, patience_s=LONG_S, linger_s=0.001)
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(gathering.submit, 0)
+        assert work.held.wait(LONG_S)
+        other = pool.submit(gathering.submit, 1)
+        until_waiting(gathering, 1)
+        work.go.set()
+        assert (first.result(LONG_S), other.result(LONG_S)) == (0, 2)
+    assert gathering.submit(2) == 4
+    assert work.turns == [[0], [1], [2]]
+
+
 def test_a_turn_takes_only_so_many() -> None:
     """What does not fit into one turn gets into the ones after it."""
     work = Counter()

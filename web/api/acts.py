@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,16 +11,13 @@ from uuid import UUID
 import msgspec
 from flask import Blueprint, Response, current_app, jsonify, request
 from flask.blueprints import BlueprintSetupState
-from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from logistics import clock
 from logistics.db import in_transaction
-from logistics.domain.access import Scope
 from logistics.domain.acts import HOWS, Act, Answer
 from logistics.errors import Invalid, LabrelayError
-from logistics.models import User
-from logistics.services import custody, reference, together
+from logistics.services import custody, together
 from web import auth, remembered
 from web.access import access
 from web.api.plain import refuse_nul
@@ -39,20 +35,6 @@ GATHERING = "labrelay.acts_gathering"
 @blueprint.record
 def _gather(state: BlueprintSetupState) -> None:
     state.app.extensions[GATHERING] = Gathering(record_gathered)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What one request asks to record."""
-
-    acts: Sequence[Act]
-    actor: User
-    scope: Scope
-    stamp: int | None = None  # under which the sender was remembered
-
-
-class Stale(Exception):
-    """Somebody was only remembered, and something about people changed since."""
 
 
 class Position(msgspec.Struct, forbid_unknown_fields=True):
@@ -86,6 +68,7 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @blueprint.post("/acts")
+@auth.limiter.exempt  # nothing limits it: not even to look for limits
 @access("collector", "courier", "dispatcher", "receiver", "manager")
 def post_acts() -> Response:
     """Record acts. Always answers per act, in the order they were sent."""
@@ -111,10 +94,10 @@ def record(entries: list[Act | dict[str, Any]]) -> list[dict[str, Any]]:
 def _recorded(acts: Sequence[Act]) -> list[Answer]:
     found = None
     if together.may_share(acts):
-        gathering: Gathering[Sent, list[Answer]] = current_app.extensions[GATHERING]
+        gathering: Gathering[together.Post, list[Answer]] = current_app.extensions[GATHERING]
         found = gathering.submit(sent(acts))
     else:
-        with suppress(together.Apart, Stale):
+        with suppress(together.Apart):
             found = record_gathered([sent(acts)])[0]
     if found is None:
         auth.look_again()
@@ -122,24 +105,20 @@ def _recorded(acts: Sequence[Act]) -> list[Answer]:
     return found
 
 
-def sent(acts: Sequence[Act]) -> Sent:
-    return Sent(acts, remembered.copy_of(current_user), auth.scope(), remembered.stamp())
+def sent(acts: Sequence[Act]) -> together.Post:
+    return together.Post(acts, remembered.sender(), auth.scope(), remembered.stamp())
 
 
-def record_gathered(posts: Sequence[Sent]) -> list[list[Answer]]:
-    """What several people sent at the same time, in one transaction. Raises together.Apart and Stale."""
+def record_gathered(posts: Sequence[together.Post]) -> list[list[Answer]]:
+    """What several people sent at the same time, in one transaction. Raises together.Apart."""
 
     def work(session: Session) -> list[list[Answer]]:
-        stamps = {post.stamp for post in posts} - {None}
-        if stamps and stamps != {reference.stamp_now(session)}:
-            raise Stale
-        whole = [together.Post(post.acts, post.actor, post.scope) for post in posts]
-        return together.record_posts(session, whole, now=clock.now())
+        return together.record_posts(session, posts, now=clock.now())
 
     return in_transaction(work)
 
 
-def _one_by_one(post: Sent) -> list[Answer]:
+def _one_by_one(post: together.Post) -> list[Answer]:
     def work(session: Session) -> list[Answer]:
         return custody.record(session, post.acts, actor=post.actor, scope=post.scope, now=clock.now())
 
