@@ -90,7 +90,8 @@ class ProbeState(Base):
     probe: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     newest_at: Mapped[datetime]
     newest_c: Mapped[float | None] = mapped_column(Double)
-    quiet: Mapped[bool] = mapped_column(default=False)  # no run was under way at the newest reading
+    # Every reading from here on is all clear and in one box: more of them change nothing. None: that is not known.
+    quiet_since: Mapped[datetime | None]
 
 
 class ExcursionRow(Base):

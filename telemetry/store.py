@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+import msgspec
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
@@ -88,6 +89,23 @@ def _values(row: Reading, now: datetime) -> dict[str, Any]:
         "lon": row.lon,
         "recorded_at": now,
     }
+
+
+def update_rows(session: Session, table: Any, statement: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Update many rows by their primary key: on PostgreSQL with one statement that takes them all as JSON ``:rows``.
+
+    The caller holds the rows' locks, so the order in which they are updated does not matter.
+    """
+    if not rows:
+        return
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(statement), {"rows": msgspec.json.encode(rows).decode()})
+        return
+    keys = [column.name for column in table.primary_key.columns]
+    wanted = update(table).where(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
+    wanted = wanted.values({name: bindparam(name) for name in rows[0] if name not in keys})
+    moved = [{f"key_{name}" if name in keys else name: value for name, value in row.items()} for row in rows]
+    session.connection().execute(wanted, moved)
 
 
 def series(session: Session, device: str, probe: int, start: datetime | None, end: datetime | None) -> list[Sample]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from logistics.errors import Forbidden, Invalid
 from logistics.models import Alert, Consignment, Specimen
-from telemetry import devices, http, queries, store, sweep
+from telemetry import devices, evaluate, http, queries, store, sweep
 from telemetry.evaluate import profile_for
 from telemetry.excursion import detect
 from telemetry.ingest import BatchResult, Incoming, store_batch
@@ -197,6 +197,31 @@ def test_any_order_of_batches_ends_the_same(world: Session) -> None:
         (e.rule.code, e.start, e.end, e.max_c, e.min_c, round(e.minutes, 6), e.count)
         for e in sorted(want, key=lambda e: e.key)
     ]
+
+
+def test_quiet_readings_in_any_order_read_no_history(world: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that share a logger's messages swap them: clear readings among clear ones cost no second look, a
+    hot one among them does, and what follows it is judged rightly."""
+    looked: list[datetime] = []
+    real = evaluate.rederive_binding
+
+    def counted(session: Session, binding: evaluate.Bound, earliest: datetime, **more: datetime) -> int:
+        looked.append(earliest)
+        return real(session, binding, earliest, **more)
+
+    monkeypatch.setattr(evaluate, "rederive_binding", counted)
+    send(world, message([5.0]))
+    assert looked == [START]
+    for first in (20, 10, 30, 15, 25):
+        send(world, message([5.0], start=START + first * MINUTE))
+    assert looked == [START]
+    send(world, message([30.0], start=START + 12 * MINUTE))
+    assert [(row.start_at, row.end_at) for row in standing(world)] == [(START + 12 * MINUTE, START + 15 * MINUTE)]
+    send(world, message([5.0], start=START + 13 * MINUTE))
+    assert [row.end_at for row in standing(world)] == [START + 13 * MINUTE]
+    assert looked == [START, START + 12 * MINUTE, START + 13 * MINUTE]
+    send(world, message([5.0], start=START + 35 * MINUTE))
+    assert len(looked) == 3
 
 
 def test_a_logger_that_changes_boxes(world: Session) -> None:

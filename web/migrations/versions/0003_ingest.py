@@ -3,9 +3,9 @@
 Revision: 0003
 """
 
-import logistics.db  # noqa: F401
-import sqlalchemy as sa  # noqa: F401
-from alembic import op  # noqa: F401
+import logistics.db
+import sqlalchemy as sa
+from alembic import op
 
 
 revision = '0003'
@@ -15,8 +15,12 @@ depends_on = None
 
 
 def upgrade():
-    pass
+    with op.batch_alter_table('probe_state', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('quiet_since', logistics.db.UTCDateTime(), nullable=True))
+        batch_op.drop_column('quiet')
 
 
 def downgrade():
-    pass
+    with op.batch_alter_table('probe_state', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('quiet', sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.drop_column('quiet_since')
