@@ -121,7 +121,7 @@ def test_a_wrong_clock_is_quarantined_and_can_be_released(world: Session) -> Non
 def test_receipts_and_holes(world: Session) -> None:
     """A receipt says up to where nothing is missing; a hole in the numbers is asked for."""
     result = send(world, message([5.0], seq=7), message([5.0], start=START + MINUTE, seq=8))
-    assert [receipt.body() for receipt in result.receipts] == [{"stored_up_to": 8, "stored": [7, 8]}]
+    assert [receipt.body() for receipt in result.receipts] == [{"stored_from": 7, "stored_up_to": 8, "stored": [7, 8]}]
     assert result.requests == []
     result = send(world, message([5.0], start=START + 9 * MINUTE, seq=12))
     assert result.receipts[0].stored_up_to == 8
@@ -314,7 +314,7 @@ def test_readings_by_http(world: Session) -> None:
     assert found["messages"] == [
         {"device": "LG-1", "seq": 3, "stored": 1, "duplicates": 0, "quarantined": 0, "refused": ["time_unreadable"]}
     ]
-    assert found["receipts"] == {"LG-1": {"stored_up_to": 3, "stored": [3]}}
+    assert found["receipts"] == {"LG-1": {"stored_from": 3, "stored_up_to": 3, "stored": [3]}}
     with pytest.raises(Forbidden):
         http.store_body(world, json.dumps(body).encode(), now=START, allowed_devices={"LG-2"})
     for bad in (b"{", b"[]", b"[1]", b'{"readings": []}'):
