@@ -39,7 +39,7 @@ _TOPIC_MOST = 200
 _DETAIL_MOST = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Incoming:
     """A message as it came. ``device`` where the channel says who sent it, else the topic does."""
 
@@ -156,7 +156,8 @@ def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime
 def _known(session: Session, names: set[str]) -> dict[str, _Known]:
     if not names:
         return {}
-    rows = session.execute(select(Device.code, Device.codec, Device.commissioned_at).where(Device.code.in_(names)))
+    table = Device.__table__.c
+    rows = session.execute(select(table.code, table.codec, table.commissioned_at).where(table.code.in_(names)))
     return {code: _Known(code, codec, commissioned_at) for code, codec, commissioned_at in rows}
 
 

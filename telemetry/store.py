@@ -143,8 +143,9 @@ def locked_devices(session: Session, codes: Iterable[str]) -> list[DeviceMark]:
     wanted = sorted(codes)
     if not wanted:
         return []
-    columns = (Device.__table__.c[name] for name in DeviceMark.__slots__)
-    rows = session.execute(select(*columns).where(Device.code.in_(wanted)).order_by(Device.code).with_for_update())
+    table = Device.__table__.c
+    columns = (table[name] for name in DeviceMark.__slots__)
+    rows = session.execute(select(*columns).where(table.code.in_(wanted)).order_by(table.code).with_for_update())
     return [DeviceMark(*row) for row in rows]
 
 
