@@ -27,6 +27,7 @@ from bench import ingest_world as w
 from logistics.clock import wall_now
 from telemetry import topics
 from telemetry.simulator import Outbox
+from web.processes import die_with_parent
 
 SYNC_S = 0.05
 AGAIN_S = 5.0
@@ -62,6 +63,7 @@ def loggers(mqtt_url: str, count: int, rate: float, ledger: Path) -> Iterator[Pr
 
 
 def _work(mqtt_url: str, count: int, rate: float, ledger: str, progress: Progress) -> None:
+    die_with_parent()
     _Fleet(mqtt_url, count, rate, ledger, progress).run()
 
 

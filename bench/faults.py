@@ -65,21 +65,24 @@ def main() -> None:
     options.add_argument("--outage-rate", type=float, default=500.0)
     options.add_argument("--seed", type=int, default=1)
     asked = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        with servers.postgresql(durable=True) as url, servers.mosquitto() as broker:
-            settings = w.settings_for(url, folder, broker)
-            w.prepare(settings, {"LG": LOGGERS, "LN": LOGGERS})
-            with connect(settings) as connection:
-                connection.execute("UPDATE device SET receipts = false WHERE code LIKE 'LN-%'")
-            victims = {one.name: one for one in everybody(settings, Path(folder))}
-            try:
-                time.sleep(6)
-                kills(settings, victims, Path(folder, "ledger"), asked)
-                if asked.outage > 0:
-                    outage(settings, victims["database"], Path(folder, "ledger2"), asked)
-            finally:
-                for victim in reversed(victims.values()):
-                    victim.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        servers.postgresql(durable=True) as url,
+        servers.mosquitto() as broker,
+    ):
+        settings = w.settings_for(url, folder, broker)
+        w.prepare(settings, {"LG": LOGGERS, "LN": LOGGERS})
+        with connect(settings) as connection:
+            connection.execute("UPDATE device SET receipts = false WHERE code LIKE 'LN-%'")
+        victims = {one.name: one for one in everybody(settings, Path(folder))}
+        try:
+            time.sleep(6)
+            kills(settings, victims, Path(folder, "ledger"), asked)
+            if asked.outage > 0:
+                outage(settings, victims["database"], Path(folder, "ledger2"), asked)
+        finally:
+            for victim in reversed(victims.values()):
+                victim.close()
 
 
 def connect(settings: Settings) -> psycopg.Connection:
@@ -156,7 +159,7 @@ def kills(settings: Settings, victims: dict[str, Victim], ledger: Path, asked: a
     rnd = random.Random(asked.seed)
     order = [name for name in ("ingest", "broker", "database") for _ in range(asked.kills)]
     rnd.shuffle(order)
-    slowest = {name: 0.0 for name in order}
+    slowest = dict.fromkeys(order, 0.0)
     with loggers(settings.mqtt_url or "", LOGGERS, asked.rate, ledger) as progress:
         wait_for("the first receipt", lambda: progress.receipted.value > 0, RECOVERED_S)
         for number, name in enumerate(order, 1):

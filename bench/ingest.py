@@ -85,9 +85,8 @@ class Load:
         return LOGGERS * each / elapsed_s
 
     def _publish(self, topic: str, path: Path) -> subprocess.Popen[bytes]:
-        command = [
-            self._program, "-h", str(self._address.hostname), "-p", str(self._address.port), "-q", "1", "-t", topic, "-l",
-        ]  # fmt: skip
+        where = ["-h", str(self._address.hostname), "-p", str(self._address.port)]
+        command = [self._program, *where, "-q", "1", "-t", topic, "-l"]
         with path.open("rb") as source:
             return subprocess.Popen(command, stdin=source)
 

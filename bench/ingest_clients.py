@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from telemetry import topics
+from web.processes import die_with_parent
 from web.settings import Settings
 
 READY_S = 30.0
@@ -69,6 +70,7 @@ def forget(settings: Settings, client_id: str) -> None:
 
 
 def _work(kind: str, settings: Settings, name: str, share: str | None, count: Count) -> None:
+    die_with_parent()
     if profile := os.environ.get("BENCH_PROFILE"):
         _profiled(kind, settings, name, share, count, profile)
     elif kind == "ingest":

@@ -63,7 +63,8 @@ class ReadingRow(Base):
     __tablename__ = "reading"
     __table_args__ = (
         Index("ix_reading_recorded", "recorded_at", postgresql_using="brin"),
-        {"sqlite_with_rowid": False},
+        # Months are partitions (telemetry.storage).
+        {"sqlite_with_rowid": False, "postgresql_partition_by": "RANGE (at)"},
     )
 
     device_code: Mapped[str] = mapped_column(primary_key=True)  # no foreign key: checked once a batch instead
@@ -76,6 +77,23 @@ class ReadingRow(Base):
     lat: Mapped[float | None] = mapped_column(Double)
     lon: Mapped[float | None] = mapped_column(Double)
     recorded_at: Mapped[datetime]
+
+
+class ReadingHour(Base):
+    """An hour of a probe: its extremes are those of the readings, so that a long view hides no breach. Written anew
+    whenever a reading of that hour comes, however late (telemetry.storage.roll_up)."""
+
+    __tablename__ = "reading_hour"
+    __table_args__ = (Index("ix_reading_hour_computed", "computed_at"), {"sqlite_with_rowid": False})
+
+    device_code: Mapped[str] = mapped_column(primary_key=True)
+    probe: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)  # its begin, UTC
+    reading_count: Mapped[int]
+    min_c: Mapped[float] = mapped_column(Double)
+    max_c: Mapped[float] = mapped_column(Double)
+    sum_c: Mapped[float] = mapped_column(Double)
+    computed_at: Mapped[datetime]
 
 
 class ProbeState(Base):
