@@ -105,7 +105,7 @@ def main() -> None:
         mosquitto(BROKERS[asked.broker]) as broker,
     ):
         settings = w.settings_for(url, folder, broker)
-        w.prepare(settings, {"LG": LOGGERS, "LC": LOGGERS, "LS": LOGGERS, "LX": 1}, WATCHED)
+        w.prepare(settings, {"LG": LOGGERS, "LC": LOGGERS, "LS": LOGGERS, "LX": 1}, WATCHED if "breach" in parts else 0)
         load = Load(folder, broker)
         rates = single(settings, load, asked.rounds, asked.messages // LOGGERS, [p for p in parts if p in KINDS])
         if "sixty" in parts:
