@@ -45,7 +45,15 @@ class Bound:
 def bindings(session: Session, devices: Iterable[str], since: datetime) -> list[Bound]:
     """The bindings of these devices that reach beyond ``since``."""
     rows = session.execute(
-        select(DeviceBinding, Box.temp_class, Device.interval_s)
+        select(
+            DeviceBinding.device_code,
+            DeviceBinding.probe,
+            DeviceBinding.box_code,
+            DeviceBinding.bound_from,
+            DeviceBinding.bound_to,
+            Box.temp_class,
+            Device.interval_s,
+        )
         .join(Box, Box.code == DeviceBinding.box_code)
         .join(Device, Device.code == DeviceBinding.device_code)
         .where(
@@ -55,10 +63,8 @@ def bindings(session: Session, devices: Iterable[str], since: datetime) -> list[
         .order_by(DeviceBinding.id)
     ).all()
     return [
-        Bound(
-            row.device_code, row.probe, row.box_code, row.bound_from, row.bound_to, profile_for(temp_class, interval_s)
-        )
-        for row, temp_class, interval_s in rows
+        Bound(device, probe, box_code, since, until, profile_for(temp_class, interval_s))
+        for device, probe, box_code, since, until, temp_class, interval_s in rows
     ]
 
 
@@ -84,36 +90,61 @@ def evaluate(session: Session, new: Sequence[tuple[store.Key, float]], *, now: d
     for key in sorted(by_probe):
         samples = sorted(by_probe[key])
         changed += _evaluate_probe(session, states[key], samples, bound.get(key, []), now)
+    _write_states(session, states)
     return changed
 
 
-def _locked_states(session: Session, by_probe: dict[store.Probe, list[Sample]]) -> dict[store.Probe, ProbeState]:
-    """The probes' rows, locked in key order; made when they are new."""
-    wanted = select(ProbeState).where(ProbeState.device_code.in_(sorted({device for device, _ in by_probe})))
-    wanted = wanted.order_by(ProbeState.device_code, ProbeState.probe).with_for_update()
-    found = {(row.device_code, row.probe): row for row in session.scalars(wanted).all()}
+@dataclass(slots=True)
+class _State:
+    """A probe's row (telemetry.models.ProbeState) while it is evaluated; ``changed`` when it must be written."""
+
+    newest_at: datetime
+    newest_c: float | None
+    quiet_since: datetime | None
+    changed: bool = False
+
+    def take(self, newest_at: datetime, newest_c: float | None, quiet_since: datetime | None) -> None:
+        self.changed |= (newest_at, newest_c, quiet_since) != (self.newest_at, self.newest_c, self.quiet_since)
+        self.newest_at, self.newest_c, self.quiet_since = newest_at, newest_c, quiet_since
+
+
+def _locked_states(session: Session, by_probe: dict[store.Probe, list[Sample]]) -> dict[store.Probe, _State]:
+    """The probes' rows, locked in key order until the transaction ends; made when they are new."""
+    found = _states(session, by_probe)
     missing = sorted(by_probe.keys() - found.keys())
     if missing:
         rows = [
-            {"device_code": device, "probe": probe, "newest_at": min(by_probe[device, probe])[0], "quiet": False}
+            {"device_code": device, "probe": probe, "newest_at": min(by_probe[device, probe])[0]}
             for device, probe in missing
         ]
         insert_ignoring(session, ProbeState.__table__, rows)
-        found = {(row.device_code, row.probe): row for row in session.scalars(wanted).all()}
+        found = _states(session, by_probe)
     return found
 
 
+def _states(session: Session, by_probe: Iterable[store.Probe]) -> dict[store.Probe, _State]:
+    table = ProbeState.__table__.c
+    wanted = (
+        select(table.device_code, table.probe, table.newest_at, table.newest_c, table.quiet_since)
+        .where(table.device_code.in_(sorted({device for device, _ in by_probe})))
+        .order_by(table.device_code, table.probe)
+        .with_for_update()
+    )
+    return {(device, probe): _State(*rest) for device, probe, *rest in session.execute(wanted)}
+
+
 def _evaluate_probe(
-    session: Session, state: ProbeState, samples: Sequence[Sample], bound: Sequence[Bound], now: datetime
+    session: Session, state: _State, samples: Sequence[Sample], bound: Sequence[Bound], now: datetime
 ) -> int:
-    in_order = samples[0][0] > state.newest_at
+    """Ordinary readings change nothing: all clear, and none before the stretch that is known to be clear. They may
+    come in any order within it, as they do when several processes share a probe's messages."""
     ordinary = (
-        state.quiet
-        and in_order
+        state.quiet_since is not None
+        and samples[0][0] >= state.quiet_since
         and len(bound) == 1
-        and bound[0].since <= state.newest_at
+        and bound[0].since <= state.quiet_since
         and bound[0].profile.clear_delay == timedelta(0)
-        and all(all_clear(temp_c, bound[0].profile) for _, temp_c in samples)
+        and _all_clear(samples, bound[0].profile)
     )
     changed = 0
     if not ordinary:
@@ -121,11 +152,54 @@ def _evaluate_probe(
             inside = [at for at, _ in samples if binding.since <= at and (binding.until is None or at < binding.until)]
             if inside:
                 changed += rederive_binding(session, binding, inside[0], now=now)
-    newest_at, newest_c = samples[-1]
-    if newest_at >= state.newest_at:
-        state.newest_at, state.newest_c = newest_at, newest_c
-        state.quiet = len(bound) == 1 and all_clear(newest_c, bound[0].profile)
+    _bring_up_to_date(state, samples, bound, ordinary)
     return changed
+
+
+def _all_clear(samples: Sequence[Sample], profile: Profile) -> bool:
+    """What lies between two temperatures that are all clear is all clear, too."""
+    temps = [temp_c for _, temp_c in samples]
+    return all_clear(min(temps), profile) and all_clear(max(temps), profile)
+
+
+def _bring_up_to_date(state: _State, samples: Sequence[Sample], bound: Sequence[Bound], ordinary: bool) -> None:
+    newest_at, newest_c = samples[-1]
+    if newest_at < state.newest_at:
+        newest_at, newest_c = state.newest_at, state.newest_c  # type: ignore[assignment]
+        # Something in the clear stretch was not: what is known to be clear begins anew at its end.
+        quiet_since = newest_at if state.quiet_since and samples[-1][0] >= state.quiet_since else state.quiet_since
+    else:
+        quiet_since = None
+        if len(bound) == 1:
+            for at, temp_c in reversed(samples):
+                if at < state.newest_at or not all_clear(temp_c, bound[0].profile):
+                    break
+                quiet_since = at
+    state.take(newest_at, newest_c, state.quiet_since if ordinary else quiet_since)
+
+
+_UPDATE_STATES = """
+    UPDATE probe_state SET newest_at = new.newest_at, newest_c = new.newest_c, quiet_since = new.quiet_since
+    FROM json_to_recordset(CAST(:rows AS json)) AS new(
+        device_code text, probe smallint, newest_at timestamptz, newest_c double precision, quiet_since timestamptz
+    )
+    WHERE probe_state.device_code = new.device_code AND probe_state.probe = new.probe
+"""
+
+
+def _write_states(session: Session, states: dict[store.Probe, _State]) -> None:
+    rows = [
+        {
+            "device_code": device,
+            "probe": probe,
+            "newest_at": state.newest_at,
+            "newest_c": state.newest_c,
+            "quiet_since": state.quiet_since,
+        }
+        for (device, probe), state in states.items()
+        if state.changed
+    ]
+    store.update_rows(session, ProbeState.__table__, _UPDATE_STATES, rows)
 
 
 def rederive_binding(session: Session, binding: Bound, earliest_new: datetime, *, now: datetime) -> int:

@@ -39,7 +39,7 @@ _TOPIC_MOST = 200
 _DETAIL_MOST = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Incoming:
     """A message as it came. ``device`` where the channel says who sent it, else the topic does."""
 
@@ -50,14 +50,16 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a device may forget: everything up to ``stored_up_to``, and the single numbers in ``stored``."""
+    """What a device may forget: the numbers from ``stored_from`` to ``stored_up_to``, and the single ones in
+    ``stored``. What lies before ``stored_from`` never came here."""
 
     device: str
+    stored_from: int
     stored_up_to: int
     stored: tuple[int, ...]
 
     def body(self) -> dict[str, Any]:
-        return {"stored_up_to": self.stored_up_to, "stored": list(self.stored)}
+        return {"stored_from": self.stored_from, "stored_up_to": self.stored_up_to, "stored": list(self.stored)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,41 +108,71 @@ class BatchResult:
         return sum(len(outcome.refused) for outcome in self.outcomes)
 
 
+@dataclass(slots=True)
+class _Known:
+    """What decoding a device's messages needs."""
+
+    code: str
+    codec: str
+    commissioned_at: datetime | None
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What a batch told of one device."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    newest: Reading | None = None
+
+
 def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime) -> BatchResult:
-    """Store a batch of messages. Safe to repeat: the same messages again change nothing."""
+    """Store a batch of messages. Safe to repeat: the same messages again change nothing.
+
+    Rows that other processes want, too, are locked as late as possible: probes when they are evaluated, devices last.
+    """
     result = BatchResult()
     names = [message.device or topics.device_of(message.topic) for message in messages]
-    devices = _devices(session, {name for name in names if name})
+    known = _known(session, {name for name in names if name})
     decoded: list[tuple[Outcome, list[Reading]]] = []
+    heard: dict[str, _Heard] = {}
     for incoming, name in zip(messages, names, strict=True):
         outcome = Outcome(name)
         result.outcomes.append(outcome)
-        message = _decode(session, incoming, name, devices, outcome, now)
+        message = _decode(session, incoming, name, known, outcome, now)
         if message is None:
             continue
         outcome.seq = message.seq
         for part in message.bad:
             _bury(session, incoming, name, part, outcome, now)
-        decoded.append((outcome, _timely(session, message, devices[message.device], outcome, now)))
+        readings = _timely(session, message, known[message.device], outcome, now)
+        decoded.append((outcome, readings))
+        _hear(heard.setdefault(message.device, _Heard()), outcome, readings)
     new = _insert(session, decoded, now)
     result.excursions = evaluate(session, new, now=now)
-    _mark(devices, decoded, result, now)
+    _mark(session, heard, result, now)
     return result
 
 
-def _devices(session: Session, names: set[str]) -> dict[str, Device]:
-    """The devices of the batch, locked in order: their sequence spans are read, extended and written back."""
+def _known(session: Session, names: set[str]) -> dict[str, _Known]:
     if not names:
         return {}
-    wanted = select(Device).where(Device.code.in_(sorted(names))).order_by(Device.code).with_for_update()
-    return {device.code: device for device in session.scalars(wanted.execution_options(populate_existing=True))}
+    table = Device.__table__.c
+    rows = session.execute(select(table.code, table.codec, table.commissioned_at).where(table.code.in_(names)))
+    return {code: _Known(code, codec, commissioned_at) for code, codec, commissioned_at in rows}
+
+
+def _hear(heard: _Heard, outcome: Outcome, readings: Sequence[Reading]) -> None:
+    heard.outcomes.append(outcome)
+    for reading in readings:
+        if heard.newest is None or reading.at > heard.newest.at:
+            heard.newest = reading
 
 
 def _decode(
     session: Session,
     incoming: Incoming,
     name: str | None,
-    devices: Mapping[str, Device],
+    devices: Mapping[str, _Known],
     outcome: Outcome,
     now: datetime,
 ) -> Message | None:
@@ -184,7 +216,7 @@ def _clean(text: str, most: int) -> str:
     return text.replace("\0", "�").encode("utf-8", "replace").decode()[:most]
 
 
-def _timely(session: Session, message: Message, device: Device, outcome: Outcome, now: datetime) -> list[Reading]:
+def _timely(session: Session, message: Message, device: _Known, outcome: Outcome, now: datetime) -> list[Reading]:
     """The readings whose time can be right; the others go to quarantine."""
     timely: list[Reading] = []
     for reading in message.readings:
@@ -215,56 +247,60 @@ def _insert(
     session: Session, decoded: Sequence[tuple[Outcome, list[Reading]]], now: datetime
 ) -> list[tuple[store.Key, float]]:
     """Store the readings and count each message's duplicates. Gives the new keys with their temperatures."""
-    temps = {
-        (reading.device, reading.probe, reading.at): reading.temp_c
-        for _, readings in reversed(decoded)
-        for reading in reversed(readings)
-    }
-    first = [reading for _, readings in decoded for reading in readings]
-    new = set(store.insert_readings(session, reversed(first), now=now))
-    counted = set(new)
+    first: dict[store.Key, Reading] = {}
+    brought: dict[store.Key, Outcome] = {}
     for outcome, readings in decoded:
         outcome.readings = len(readings)
         for reading in readings:
             key = (reading.device, reading.probe, reading.at)
-            if key in counted:
-                counted.remove(key)
-            else:
+            if key in first:
                 outcome.duplicates += 1
-    return [(key, temps[key]) for key in sorted(new)]
+            else:
+                first[key], brought[key] = reading, outcome
+    new = store.insert_readings(session, first.values(), now=now)
+    if len(new) < len(first):
+        for key in first.keys() - set(new):
+            brought[key].duplicates += 1
+    return [(key, first[key].temp_c) for key in new]
 
 
-def _mark(
-    devices: Mapping[str, Device],
-    decoded: Sequence[tuple[Outcome, list[Reading]]],
-    result: BatchResult,
-    now: datetime,
-) -> None:
+def _mark(session: Session, heard: Mapping[str, _Heard], result: BatchResult, now: datetime) -> None:
     """Bring the devices' rows up to date and say what they may forget and what is missing."""
-    numbers: dict[str, list[int]] = {}
-    for outcome, readings in decoded:
-        if outcome.device is None:
-            continue
-        device = devices[outcome.device]
+    rows = []
+    for device in store.locked_devices(session, heard):
+        told = heard[device.code]
+        _count(device, told.outcomes, result)
+        if told.newest and (device.last_reading_at is None or told.newest.at > device.last_reading_at):
+            device.last_reading_at = told.newest.at
+            _battery(device, told.newest.battery_pct)
         device.last_seen_at = now
-        if outcome.seq is not None:
-            numbers.setdefault(device.code, []).append(outcome.seq)
-        if readings:
-            newest = max(readings, key=lambda reading: reading.at)
-            if device.last_reading_at is None or newest.at > device.last_reading_at:
-                device.last_reading_at = newest.at
-                _battery(device, newest.battery_pct)
-    for code, seqs in sorted(numbers.items()):
-        device = devices[code]
-        spans = sequence.add(device.seq_spans, seqs)
-        device.seq_spans = [list(span) for span in spans]
-        device.last_seq = sequence.stored_up_to(spans)
-        if device.receipts and device.last_seq is not None:
-            result.receipts.append(Receipt(code, device.last_seq, tuple(sorted(set(seqs)))))
-            result.requests.extend(Request(code, first, last) for first, last in sequence.holes(spans))
+        rows.append(device)
+    store.update_devices(session, rows)
 
 
-def _battery(device: Device, battery_pct: float | None) -> None:
+def _count(device: store.DeviceMark, outcomes: Sequence[Outcome], result: BatchResult) -> None:
+    """Add the numbers of a device's messages, and what its receipt and requests say."""
+    numbers = [outcome.seq for outcome in outcomes if outcome.seq is not None]
+    if not numbers:
+        return
+    spans = sequence.of(device.seq_spans)
+    if any(_counts_anew(outcome, spans) for outcome in outcomes):
+        spans = []
+    spans = sequence.add(spans, numbers)
+    device.seq_spans = spans
+    device.last_seq = spans[0][1]
+    if device.receipts:
+        result.receipts.append(Receipt(device.code, *spans[0], tuple(sorted(set(numbers)))))
+        result.requests.extend(Request(device.code, first, last) for first, last in sequence.holes(spans))
+
+
+def _counts_anew(outcome: Outcome, spans: Sequence[sequence.Span]) -> bool:
+    """A number that is stored already, over readings that were not: the logger began to count again."""
+    fresh = outcome.readings > 0 and not outcome.duplicates
+    return fresh and outcome.seq is not None and sequence.holds(spans, outcome.seq)
+
+
+def _battery(device: store.DeviceMark, battery_pct: float | None) -> None:
     if battery_pct is None:
         return
     device.battery_pct = battery_pct

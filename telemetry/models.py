@@ -63,7 +63,8 @@ class ReadingRow(Base):
     __tablename__ = "reading"
     __table_args__ = (
         Index("ix_reading_recorded", "recorded_at", postgresql_using="brin"),
-        {"sqlite_with_rowid": False},
+        # Months are partitions (telemetry.storage).
+        {"sqlite_with_rowid": False, "postgresql_partition_by": "RANGE (at)"},
     )
 
     device_code: Mapped[str] = mapped_column(primary_key=True)  # no foreign key: checked once a batch instead
@@ -78,6 +79,23 @@ class ReadingRow(Base):
     recorded_at: Mapped[datetime]
 
 
+class ReadingHour(Base):
+    """An hour of a probe: its extremes are those of the readings, so that a long view hides no breach. Written anew
+    whenever a reading of that hour comes, however late (telemetry.storage.roll_up)."""
+
+    __tablename__ = "reading_hour"
+    __table_args__ = (Index("ix_reading_hour_computed", "computed_at"), {"sqlite_with_rowid": False})
+
+    device_code: Mapped[str] = mapped_column(primary_key=True)
+    probe: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)  # its begin, UTC
+    reading_count: Mapped[int]
+    min_c: Mapped[float] = mapped_column(Double)
+    max_c: Mapped[float] = mapped_column(Double)
+    sum_c: Mapped[float] = mapped_column(Double)
+    computed_at: Mapped[datetime]
+
+
 class ProbeState(Base):
     """How far a probe has been evaluated: lets a batch of ordinary readings pass without reading history.
 
@@ -90,7 +108,8 @@ class ProbeState(Base):
     probe: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     newest_at: Mapped[datetime]
     newest_c: Mapped[float | None] = mapped_column(Double)
-    quiet: Mapped[bool] = mapped_column(default=False)  # no run was under way at the newest reading
+    # Every reading from here on is all clear and in one box: more of them change nothing. None: that is not known.
+    quiet_since: Mapped[datetime | None]
 
 
 class ExcursionRow(Base):

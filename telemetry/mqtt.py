@@ -8,7 +8,6 @@ of the connection it came on: an acknowledgement never goes to another connectio
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import socket
@@ -18,9 +17,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import msgspec
 import paho.mqtt.client as paho
 from flask import Flask
 from paho.mqtt.enums import CallbackAPIVersion
@@ -31,23 +32,28 @@ from logistics.db import transaction
 from logistics.errors import Unavailable
 from telemetry import topics
 from telemetry.ingest import BatchResult, Incoming, bury_unstorable, store_batch
+from telemetry.link import Link, Packet
+from telemetry.receipts import Mail
 from telemetry.status import Counters, beat
 
 log = logging.getLogger(__name__)
 
 BATCH_MESSAGES = 500
+BATCH_BYTES = 1_000_000
 BATCH_WAIT_S = 0.1
-IN_FLIGHT = 1000
+IN_FLIGHT = 2000
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 10.0
 BEAT_EVERY_S = 2.0
 KEEPALIVE_S = 30
 COLLISIONS_MOST = 3
-# A hole in a device's numbers is asked for this often, then left to the page.
-ASK_AGAIN_S = 30.0
-ASK_MOST = 5
 
 
-@dataclass(frozen=True, slots=True)
+@lru_cache(4096)
+def _topic(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+@dataclass(slots=True)
 class Held:
     """A message taken from the broker and not yet acknowledged."""
 
@@ -72,17 +78,19 @@ class Ingest:
         self.name = name
         self._topic = topics.subscription(share_group)
         self._after_commit = after_commit
-        self._queue: queue.SimpleQueue[Held] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Held]] = queue.SimpleQueue()
         self._connection = 0
         self._connected = threading.Event()
-        self._asked: dict[tuple[str, int, int], tuple[int, float]] = {}
+        self._mail = Mail()
+        self._taken = 0
         self._next_beat = 0.0
         self.counters = Counters()
         self._client = self._make_client()
 
-    def _make_client(self) -> paho.Client:
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
+    def _make_client(self) -> Link:
+        client = Link(
+            self._on_packets,
+            callback_api_version=CallbackAPIVersion.VERSION2,
             client_id=f"labrelay-ingest-{self.name}",
             clean_session=False,
             protocol=paho.MQTTv311,
@@ -97,7 +105,6 @@ class Ingest:
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
         return client
 
     def wait_listening(self, timeout_s: float) -> bool:
@@ -125,13 +132,12 @@ class Ingest:
         if reason.is_failure:
             log.warning("mqtt: connection lost: %s", reason)
 
-    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:  # would end the network thread
-            topic = "?"
-        incoming = Incoming(topic, bytes(message.payload))
-        self._queue.put(Held(self._connection, message.mid, message.qos, incoming))
+    def _on_packets(self, packets: list[Packet]) -> None:
+        connection = self._connection
+        self._taken += len(packets)
+        self._queue.put(
+            [Held(connection, mid, qos, Incoming(_topic(topic), payload)) for topic, payload, mid, qos in packets]
+        )
 
     # Main thread
 
@@ -144,8 +150,10 @@ class Ingest:
                 batch = self._next_batch(stop)
                 if batch:
                     self._store(batch, stop)
+                self._tell()
                 self._beat()
         finally:
+            self._tell(everything=True)
             self._client.disconnect()
             self._client.loop_stop()
             self._connected.clear()
@@ -154,15 +162,21 @@ class Ingest:
     def _next_batch(self, stop: threading.Event) -> list[Held]:
         """Waits for a first message, then takes what comes within BATCH_WAIT_S, at most BATCH_MESSAGES."""
         batch: list[Held] = []
+        size = 0
         until = time.monotonic() + BATCH_WAIT_S
-        while len(batch) < BATCH_MESSAGES and not stop.is_set():
-            left = until - time.monotonic()
-            if left <= 0:
-                break
+        while len(batch) < BATCH_MESSAGES and size < BATCH_BYTES and not stop.is_set():
             try:
-                batch.append(self._queue.get(timeout=left))
+                came = self._queue.get_nowait()
             except queue.Empty:
-                break
+                left_s = until - time.monotonic()
+                if left_s <= 0:
+                    break
+                try:
+                    came = self._queue.get(timeout=left_s)
+                except queue.Empty:
+                    break
+            batch.extend(came)
+            size += sum(len(held.incoming.payload) for held in came)
         return batch
 
     def _store(self, batch: list[Held], stop: threading.Event) -> None:
@@ -193,7 +207,8 @@ class Ingest:
                 return
             self.counters.failing = False
             self._acknowledge(batch)
-            self._publish(result)
+            self._mail.add(result, time.monotonic())
+            self._tell()
             self.counters.add(len(batch), result)
             if self._after_commit is not None:
                 self._after_commit(result)
@@ -223,24 +238,19 @@ class Ingest:
         self.counters.failing = True
 
     def _acknowledge(self, batch: list[Held]) -> None:
-        for held in batch:
-            if held.qos > 0 and held.connection == self._connection:
-                self._client.ack(held.mid, held.qos)
+        self._client.ack_all(held.mid for held in batch if held.qos > 0 and held.connection == self._connection)
 
-    def _publish(self, result: BatchResult) -> None:
-        for receipt in result.receipts:
+    def _tell(self, *, everything: bool = False) -> None:
+        """Send the receipts and requests that are due."""
+        now_s = time.monotonic()
+        for receipt in self._mail.receipts(now_s, all_of_them=everything):
             self._send(topics.receipt(receipt.device), receipt.body())
-        now = time.monotonic()
-        for request in result.requests:
-            key = (request.device, request.first, request.last)
-            times, last = self._asked.get(key, (0, 0.0))
-            if times < ASK_MOST and (times == 0 or now - last > ASK_AGAIN_S):
-                self._asked[key] = (times + 1, now)
-                self._send(topics.request(request.device), request.body())
+        for request in self._mail.requests(now_s):
+            self._send(topics.request(request.device), request.body())
 
     def _send(self, topic: str, body: dict[str, Any]) -> None:
         with suppress(ValueError):  # a device code that is no topic level
-            self._client.publish(topic, json.dumps(body), qos=1)
+            self._client.publish(topic, msgspec.json.encode(body), qos=1)
 
     def _beat(self, *, force: bool = False) -> None:
         """Tell the pages how it goes, in real time; a database that is away cannot be told."""
@@ -248,7 +258,7 @@ class Ingest:
         if now < self._next_beat and not force:
             return
         self._next_beat = now + BEAT_EVERY_S
-        waiting = self._queue.qsize()
+        waiting = max(0, self._taken - self.counters.messages)
         with suppress(DBAPIError, Unavailable), transaction() as session:
             beat(session, self.name, self.counters, connected=self._connected.is_set(), waiting=waiting)
 

@@ -13,9 +13,9 @@ Span = tuple[int, int]
 MOST_SPANS = 64
 
 
-def add(spans: Sequence[Sequence[int]], numbers: Iterable[int]) -> list[Span]:
+def add(spans: Iterable[Span], numbers: Iterable[int]) -> list[Span]:
     """The spans with these numbers in."""
-    pieces = sorted([*((span[0], span[1]) for span in spans), *((number, number) for number in numbers)])
+    pieces = sorted([*spans, *((number, number) for number in numbers)])
     merged: list[Span] = []
     for first, last in pieces:
         if merged and first <= merged[-1][1] + 1:
@@ -25,11 +25,15 @@ def add(spans: Sequence[Sequence[int]], numbers: Iterable[int]) -> list[Span]:
     return merged[-MOST_SPANS:]
 
 
-def stored_up_to(spans: Sequence[Sequence[int]]) -> int | None:
-    """The number up to which everything since the first is stored."""
-    return spans[0][1] if spans else None
+def of(stored: Iterable[Sequence[int]]) -> list[Span]:
+    """The spans as they come out of a database's JSON."""
+    return [(span[0], span[1]) for span in stored]
 
 
-def holes(spans: Sequence[Sequence[int]]) -> list[Span]:
+def holds(spans: Iterable[Span], number: int) -> bool:
+    return any(first <= number <= last for first, last in spans)
+
+
+def holes(spans: Iterable[Span]) -> list[Span]:
     """What is missing between the spans, oldest first."""
     return [(before[1] + 1, after[0] - 1) for before, after in itertools.pairwise(spans)]

@@ -10,15 +10,16 @@ temperatures however the steps are cut. Temperatures °C, time constants in minu
 from __future__ import annotations
 
 import csv
+import json
 import math
 import random
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from importlib.resources import files
-from typing import Protocol
+from typing import Any, Protocol
 
 from logistics.clock import as_utc
 from telemetry.reading import Reading
@@ -158,6 +159,45 @@ class BoxModel:
         self._air_c += _GRID_MIN * ((ambient_c - self._air_c) / wall_min - to_packs)
         self._heat_c += _GRID_MIN * to_packs / kind.packs_to_air
         self._at += _GRID
+
+
+class Outbox:
+    """The memory of a logger that loses nothing: it keeps each message until the server says that it is stored.
+
+    What has no receipt is sent again after a reconnect, and whenever it has waited for longer than a receipt takes.
+    """
+
+    def __init__(self, first: int = 1) -> None:
+        self._next = first
+        self._kept: dict[int, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, entries: Sequence[Mapping[str, Any]]) -> bytes:
+        """A new message of these readings (docs/formats/mqtt.md), numbered and kept."""
+        message = json.dumps({"seq": self._next, "readings": list(entries)}, separators=(",", ":")).encode()
+        self._kept[self._next] = message
+        self._next += 1
+        return message
+
+    def receipt(self, body: Mapping[str, Any]) -> list[int]:
+        """Forget what the receipt names; gives the numbers that were forgotten now."""
+        low, high, single = body.get("stored_from"), body.get("stored_up_to"), set(body.get("stored", ()))
+        known = [
+            seq for seq in self._kept if seq in single or (low is not None and high is not None and low <= seq <= high)
+        ]
+        for seq in known:
+            del self._kept[seq]
+        return known
+
+    def request(self, body: Mapping[str, int]) -> list[bytes]:
+        """The messages that the server misses, as far as they are kept."""
+        return [message for seq, message in self._kept.items() if body["from"] <= seq <= body["to"]]
+
+    def unreceipted(self) -> list[bytes]:
+        """Everything without a receipt, oldest first."""
+        return list(self._kept.values())
 
 
 class Recording:

@@ -3,40 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+import msgspec
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from telemetry.excursion import Sample
-from telemetry.models import ReadingRow
+from telemetry.models import Device, ReadingRow
 from telemetry.reading import Reading
 
 Key = tuple[str, int, datetime]
 Probe = tuple[str, int]
 
-_UNNEST = text(
+# The rows come as one JSON text: to make it costs a quarter of what ten arrays cost, and so does reading the answer,
+# which names only those that were there already (numbered from 1; normally none).
+_INSERT = text(
     """
-    INSERT INTO reading (device_code, probe, at, temp_c, rh_pct, battery_pct, lid_open, lat, lon, recorded_at)
-    SELECT *, CAST(:recorded_at AS timestamptz) FROM unnest(
-        CAST(:device AS text[]), CAST(:probe AS smallint[]), CAST(:at AS timestamptz[]),
-        CAST(:temp AS double precision[]), CAST(:rh AS double precision[]),
-        CAST(:battery AS double precision[]), CAST(:lid AS boolean[]),
-        CAST(:lat AS double precision[]), CAST(:lon AS double precision[])
+    WITH sent AS (
+        SELECT * FROM ROWS FROM (
+            json_to_recordset(CAST(:rows AS json)) AS (
+                device text, probe smallint, at timestamptz, temp_c double precision, rh_pct double precision,
+                battery_pct double precision, lid_open boolean, lat double precision, lon double precision
+            )
+        ) WITH ORDINALITY AS one(
+            device, probe, at, temp_c, rh_pct, battery_pct, lid_open, lat, lon, place
+        )
+    ), stored AS (
+        INSERT INTO reading (device_code, probe, at, temp_c, rh_pct, battery_pct, lid_open, lat, lon, recorded_at)
+        SELECT device, probe, at, temp_c, rh_pct, battery_pct, lid_open, lat, lon, CAST(:recorded_at AS timestamptz)
+        FROM sent
+        ON CONFLICT DO NOTHING
+        RETURNING device_code, probe, at
     )
-    ON CONFLICT DO NOTHING
-    RETURNING device_code, probe, at
+    SELECT sent.place FROM sent LEFT JOIN stored
+    ON stored.device_code = sent.device AND stored.probe = sent.probe AND stored.at = sent.at
+    WHERE stored.at IS NULL
     """
 )
 _SQLITE_ROWS = 800  # 10 columns each; SQLite takes 32,766 values a statement
 
 
 def insert_readings(session: Session, readings: Iterable[Reading], *, now: datetime) -> list[Key]:
-    """Store readings; returns the keys that were new. Sorted by key, so that two processes never deadlock."""
-    unique = {(reading.device, reading.probe, reading.at): reading for reading in readings}
-    rows = [unique[key] for key in sorted(unique)]
+    """Store readings, the first of each key; returns the keys that were new. Sorted by key, so that two processes
+    never deadlock."""
+    first: dict[Key, Reading] = {}
+    for reading in readings:
+        first.setdefault((reading.device, reading.probe, reading.at), reading)
+    rows = [first[key] for key in sorted(first)]
     if not rows:
         return []
     if session.get_bind().dialect.name == "postgresql":
@@ -45,20 +62,9 @@ def insert_readings(session: Session, readings: Iterable[Reading], *, now: datet
 
 
 def _insert_postgresql(session: Session, rows: Sequence[Reading], now: datetime) -> list[Key]:
-    columns = {
-        "device": [row.device for row in rows],
-        "probe": [row.probe for row in rows],
-        "at": [row.at for row in rows],
-        "temp": [row.temp_c for row in rows],
-        "rh": [row.rh_pct for row in rows],
-        "battery": [row.battery_pct for row in rows],
-        "lid": [row.lid_open for row in rows],
-        "lat": [row.lat for row in rows],
-        "lon": [row.lon for row in rows],
-        "recorded_at": now,
-    }
-    found = session.execute(_UNNEST, columns).all()
-    return [(device, probe, at) for device, probe, at in found]
+    sent = {"rows": msgspec.json.encode(rows).decode(), "recorded_at": now}
+    known = set(session.scalars(_INSERT, sent))
+    return [(row.device, row.probe, row.at) for place, row in enumerate(rows, 1) if place not in known]
 
 
 def _insert_sqlite(session: Session, rows: Sequence[Reading], now: datetime) -> list[Key]:
@@ -88,6 +94,65 @@ def _values(row: Reading, now: datetime) -> dict[str, Any]:
         "lon": row.lon,
         "recorded_at": now,
     }
+
+
+def update_rows(session: Session, table: Any, statement: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Update many rows by their primary key: on PostgreSQL with one statement that takes them all as JSON ``:rows``.
+
+    The caller holds the rows' locks, so the order in which they are updated does not matter.
+    """
+    if not rows:
+        return
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(statement), {"rows": msgspec.json.encode(rows).decode()})
+        return
+    keys = [column.name for column in table.primary_key.columns]
+    wanted = update(table).where(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
+    wanted = wanted.values({name: bindparam(name) for name in rows[0] if name not in keys})
+    moved = [{f"key_{name}" if name in keys else name: value for name, value in row.items()} for row in rows]
+    session.connection().execute(wanted, moved)
+
+
+@dataclass(slots=True)
+class DeviceMark:
+    """What a batch changes of a device's row."""
+
+    code: str
+    receipts: bool
+    last_seen_at: datetime | None
+    last_reading_at: datetime | None
+    last_seq: int | None
+    seq_spans: Sequence[Sequence[int]]
+    battery_pct: float | None
+    battery_low: bool
+
+
+_UPDATE_DEVICES = """
+    UPDATE device SET last_seen_at = new.last_seen_at, last_reading_at = new.last_reading_at, last_seq = new.last_seq,
+        seq_spans = new.seq_spans, battery_pct = new.battery_pct, battery_low = new.battery_low
+    FROM json_to_recordset(CAST(:rows AS json)) AS new(
+        code text, last_seen_at timestamptz, last_reading_at timestamptz, last_seq bigint, seq_spans jsonb,
+        battery_pct double precision, battery_low boolean
+    )
+    WHERE device.code = new.code
+"""
+
+
+def locked_devices(session: Session, codes: Iterable[str]) -> list[DeviceMark]:
+    """The devices' marks, locked in the order of their codes until the transaction ends."""
+    wanted = sorted(codes)
+    if not wanted:
+        return []
+    table = Device.__table__.c
+    columns = (table[name] for name in DeviceMark.__slots__)
+    rows = session.execute(select(*columns).where(table.code.in_(wanted)).order_by(table.code).with_for_update())
+    return [DeviceMark(*row) for row in rows]
+
+
+def update_devices(session: Session, marks: Iterable[DeviceMark]) -> None:
+    written = [name for name in DeviceMark.__slots__ if name != "receipts"]
+    rows = [{name: getattr(mark, name) for name in written} for mark in marks]
+    update_rows(session, Device.__table__, _UPDATE_DEVICES, rows)
 
 
 def series(session: Session, device: str, probe: int, start: datetime | None, end: datetime | None) -> list[Sample]:

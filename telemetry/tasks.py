@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from celery import shared_task
+from flask import current_app
 
 from logistics import clock
 from logistics.db import db, set_reading, transaction
 from logistics.services import cold_chain
-from telemetry import sweep
+from telemetry import storage, sweep
 
 
 @shared_task(name="telemetry.tasks.sweep_silence")  # type: ignore[untyped-decorator,unused-ignore]
@@ -25,6 +26,19 @@ def sweep_silence() -> None:
 def refresh_use_by() -> None:
     """Bring the use-by time of every tube under way up to date."""
     _refresh()
+
+
+@shared_task(name="telemetry.tasks.keep_storage")  # type: ignore[untyped-decorator,unused-ignore]
+def keep_storage() -> None:
+    """Months ahead, the hourly table, and what is kept no longer. Short transactions, each harmless to repeat."""
+    now = clock.now()
+    kept = current_app.extensions["labrelay.settings"].retention_readings
+    with transaction() as session:
+        storage.make_months(session, now=now)
+    with transaction() as session:
+        storage.roll_up(session, now=now)
+    with transaction() as session:
+        storage.forget(session, older_than=kept, now=now)
 
 
 def _refresh() -> None:

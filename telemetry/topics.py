@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 PREFIX = "labrelay/v1"
 ALL_READINGS = f"{PREFIX}/+/readings"
 _LEVELS = 4
@@ -24,6 +26,7 @@ def subscription(share_group: str | None) -> str:
     return f"$share/{share_group}/{ALL_READINGS}" if share_group else ALL_READINGS
 
 
+@lru_cache(4096)
 def device_of(topic: str) -> str | None:
     """The device that a readings topic names; None for any other topic."""
     parts = topic.split("/")

@@ -28,6 +28,7 @@ SCHEDULE_S: dict[str, float] = {
     "logistics.tasks.deliver_outbox": 5.0,
     "telemetry.tasks.sweep_silence": 15.0,
     "logistics.tasks.forget": 3600.0,
+    "telemetry.tasks.keep_storage": 600.0,
     "logistics.tasks.sign_digests": 60.0,
 }
 """Periodic tasks and their interval in seconds: the only place that names them."""

@@ -91,7 +91,8 @@ def test_spans_of_sequence_numbers() -> None:
     spans = sequence.add([], [5, 3, 4, 9, 9])
     assert spans == [(3, 5), (9, 9)]
     assert sequence.holes(spans) == [(6, 8)]
-    assert sequence.stored_up_to(spans) == 5
+    assert spans[0] == (3, 5)
     assert sequence.add(spans, [6, 7, 8]) == [(3, 9)]
     assert len(sequence.add([], range(0, 1000, 2))) == sequence.MOST_SPANS
-    assert sequence.stored_up_to([]) is None
+    assert sequence.holds(spans, 4)
+    assert not sequence.holds(spans, 7)

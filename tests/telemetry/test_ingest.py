@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from logistics.errors import Forbidden, Invalid
 from logistics.models import Alert, Consignment, Specimen
-from telemetry import devices, http, queries, store, sweep
+from telemetry import devices, evaluate, http, queries, store, sweep
 from telemetry.evaluate import profile_for
 from telemetry.excursion import detect
 from telemetry.ingest import BatchResult, Incoming, store_batch
@@ -121,7 +121,7 @@ def test_a_wrong_clock_is_quarantined_and_can_be_released(world: Session) -> Non
 def test_receipts_and_holes(world: Session) -> None:
     """A receipt says up to where nothing is missing; a hole in the numbers is asked for."""
     result = send(world, message([5.0], seq=7), message([5.0], start=START + MINUTE, seq=8))
-    assert [receipt.body() for receipt in result.receipts] == [{"stored_up_to": 8, "stored": [7, 8]}]
+    assert [receipt.body() for receipt in result.receipts] == [{"stored_from": 7, "stored_up_to": 8, "stored": [7, 8]}]
     assert result.requests == []
     result = send(world, message([5.0], start=START + 9 * MINUTE, seq=12))
     assert result.receipts[0].stored_up_to == 8
@@ -197,6 +197,31 @@ def test_any_order_of_batches_ends_the_same(world: Session) -> None:
         (e.rule.code, e.start, e.end, e.max_c, e.min_c, round(e.minutes, 6), e.count)
         for e in sorted(want, key=lambda e: e.key)
     ]
+
+
+def test_quiet_readings_in_any_order_read_no_history(world: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that share a logger's messages swap them: clear readings among clear ones cost no second look, a
+    hot one among them does, and what follows it is judged rightly."""
+    looked: list[datetime] = []
+    real = evaluate.rederive_binding
+
+    def counted(session: Session, binding: evaluate.Bound, earliest: datetime, **more: datetime) -> int:
+        looked.append(earliest)
+        return real(session, binding, earliest, **more)
+
+    monkeypatch.setattr(evaluate, "rederive_binding", counted)
+    send(world, message([5.0]))
+    assert looked == [START]
+    for first in (20, 10, 30, 15, 25):
+        send(world, message([5.0], start=START + first * MINUTE))
+    assert looked == [START]
+    send(world, message([30.0], start=START + 12 * MINUTE))
+    assert [(row.start_at, row.end_at) for row in standing(world)] == [(START + 12 * MINUTE, START + 15 * MINUTE)]
+    send(world, message([5.0], start=START + 13 * MINUTE))
+    assert [row.end_at for row in standing(world)] == [START + 13 * MINUTE]
+    assert looked == [START, START + 12 * MINUTE, START + 13 * MINUTE]
+    send(world, message([5.0], start=START + 35 * MINUTE))
+    assert len(looked) == 3
 
 
 def test_a_logger_that_changes_boxes(world: Session) -> None:
@@ -289,7 +314,7 @@ def test_readings_by_http(world: Session) -> None:
     assert found["messages"] == [
         {"device": "LG-1", "seq": 3, "stored": 1, "duplicates": 0, "quarantined": 0, "refused": ["time_unreadable"]}
     ]
-    assert found["receipts"] == {"LG-1": {"stored_up_to": 3, "stored": [3]}}
+    assert found["receipts"] == {"LG-1": {"stored_from": 3, "stored_up_to": 3, "stored": [3]}}
     with pytest.raises(Forbidden):
         http.store_body(world, json.dumps(body).encode(), now=START, allowed_devices={"LG-2"})
     for bad in (b"{", b"[]", b"[1]", b'{"readings": []}'):

@@ -8,6 +8,7 @@ from alembic import context
 from flask import current_app
 
 from logistics.db import Base, JSONType, UTCDateTime
+from telemetry.storage import is_month
 
 
 def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
@@ -19,6 +20,11 @@ def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return False
 
 
+def ours(_object: Any, name: str | None, kind: str, reflected: bool, _twin: Any) -> bool:
+    """A month's readings are a table that no model names."""
+    return not (kind == "table" and reflected and name is not None and is_month(name))
+
+
 def run() -> None:
     migrate = current_app.extensions["migrate"]
     engine = migrate.db.engine
@@ -27,7 +33,11 @@ def run() -> None:
         if not sqlite:  # two processes starting together: the second waits, then finds nothing to do
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(8731)")
         context.configure(
-            connection=connection, target_metadata=Base.metadata, render_item=render, **migrate.configure_args
+            connection=connection,
+            target_metadata=Base.metadata,
+            render_item=render,
+            include_object=ours,
+            **migrate.configure_args,
         )
         context.run_migrations()
 

@@ -1,0 +1,234 @@
+"""What kill −9 costs: ingest, broker and PostgreSQL die at random moments under load, and nothing receipted is lost.
+
+``python -m bench.faults`` starts PostgreSQL (every commit synced), Mosquitto and two ``labrelay ingest`` that share
+the messages, lets loggers send from another process (bench/fault_clients.py), and kills each of the three ``--kills``
+times. The loggers' ledger lies outside and is fsynced; afterwards it is compared with the table. Then the database is
+stopped for ``--outage`` seconds (1,800 in full) at ``--outage-rate`` messages a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from bench import ingest_world as w
+from bench.acts import verdict
+from bench.fault_clients import Progress, loggers
+from tests import servers
+from web.settings import Settings
+
+LOGGERS = 20
+RECOVERED_S = 90.0
+DRAINED_S = 240.0
+
+
+class Victim:
+    """A process that is killed and started again with the same command."""
+
+    def __init__(self, name: str, start: Callable[[], subprocess.Popen[bytes]], pid: int | None = None) -> None:
+        self.name, self._start, self._pid = name, start, pid
+        self._process: subprocess.Popen[bytes] | None = None if pid else start()
+
+    def kill(self) -> None:
+        pid = self._process.pid if self._process else self._pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        if self._process:
+            self._process.wait(10)
+        else:
+            os.waitpid(pid, 0)
+        self._process = None
+
+    def start(self) -> None:
+        self._process = self._start()
+
+    def close(self) -> None:
+        if self._process:
+            servers.stop(self._process, signal_first=signal.SIGINT)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--kills", type=int, default=20, help="of each: ingest, broker, database")
+    options.add_argument("--rate", type=float, default=200.0, help="messages a second while there are kills")
+    options.add_argument("--outage", type=float, default=60.0, help="seconds without a database (1,800 in full)")
+    options.add_argument("--outage-rate", type=float, default=500.0)
+    options.add_argument("--seed", type=int, default=1)
+    asked = options.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        servers.postgresql(durable=True) as url,
+        servers.mosquitto() as broker,
+    ):
+        settings = w.settings_for(url, folder, broker)
+        w.prepare(settings, {"LG": LOGGERS, "LN": LOGGERS})
+        with connect(settings) as connection:
+            connection.execute("UPDATE device SET receipts = false WHERE code LIKE 'LN-%'")
+        victims = {one.name: one for one in everybody(settings, Path(folder))}
+        try:
+            time.sleep(6)
+            kills(settings, victims, Path(folder, "ledger"), asked)
+            if asked.outage > 0:
+                outage(settings, victims["database"], Path(folder, "ledger2"), asked)
+        finally:
+            for victim in reversed(victims.values()):
+                victim.close()
+
+
+def connect(settings: Settings) -> psycopg.Connection:
+    return psycopg.connect(settings.database_url.replace("+psycopg", ""))
+
+
+def everybody(settings: Settings, folder: Path) -> list[Victim]:
+    """Database, broker and two ingest processes, in the order in which they were started."""
+    with connect(settings) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+    assert row is not None
+    database = int(Path(row[0], "postmaster.pid").read_text().split()[0])
+    broker = next(pid for pid in _children() if _command(pid)[0].endswith("mosquitto"))
+    database_command, broker_command = _command(database), _command(broker)
+    environ = os.environ | {
+        "LABRELAY_VAR_DIR": str(settings.var_dir),
+        "LABRELAY_DATABASE_URL": settings.database_url,
+        "LABRELAY_SECRET_KEY": settings.secret_key,
+        "LABRELAY_MQTT_URL": settings.mqtt_url or "",
+        "LABRELAY_MQTT_SHARE_GROUP": "bench",
+        "LABRELAY_LOG_LEVEL": "ERROR",
+    }
+
+    def labrelay() -> subprocess.Popen[bytes]:
+        return servers.start([sys.executable, "-m", "web.cli", "ingest"], log=folder / "ingest.log", env=environ)
+
+    return [
+        Victim("database", lambda: _postgres(settings, database_command, folder), database),
+        Victim("broker", lambda: servers.start(broker_command, log=folder / "mosquitto.log"), broker),
+        Victim("ingest", labrelay),
+        Victim("ingest 2", labrelay),
+    ]
+
+
+def _children() -> list[int]:
+    found = []
+    for task in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+        found += [int(pid) for pid in task.read_text().split()]
+    return found
+
+
+def _command(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().strip("\0").split("\0")
+
+
+def _postgres(settings: Settings, command: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    """The database again; it refuses as long as an orphan of the killed one lives."""
+    user = "postgres" if os.geteuid() == 0 else None
+    log = Path(command[command.index("-D") + 1]).parent / "log"
+    until = time.monotonic() + RECOVERED_S
+    while time.monotonic() < until:
+        process = servers.start(command, log=log, user=user)
+        while process.poll() is None and time.monotonic() < until:
+            try:
+                connect(settings).close()
+            except psycopg.Error:
+                time.sleep(0.1)
+            else:
+                return process
+        time.sleep(0.2)
+    raise RuntimeError(f"the database did not come back: {log.read_text()[-500:]}")
+
+
+def wait_for(what: str, check: Callable[[], bool], within_s: float) -> float:
+    began = time.monotonic()
+    while not check():
+        if time.monotonic() - began > within_s:
+            raise RuntimeError(f"{what} did not happen within {within_s:.0f} s")
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def kills(settings: Settings, victims: dict[str, Victim], ledger: Path, asked: argparse.Namespace) -> None:
+    rnd = random.Random(asked.seed)
+    order = [name for name in ("ingest", "broker", "database") for _ in range(asked.kills)]
+    rnd.shuffle(order)
+    slowest = dict.fromkeys(order, 0.0)
+    with loggers(settings.mqtt_url or "", LOGGERS, asked.rate, ledger) as progress:
+        wait_for("the first receipt", lambda: progress.receipted.value > 0, RECOVERED_S)
+        for number, name in enumerate(order, 1):
+            time.sleep(rnd.uniform(0.2, 2.0))
+            victim = victims[rnd.choice(["ingest", "ingest 2"]) if name == "ingest" else name]
+            before = progress.receipted.value
+            victim.kill()
+            victim.start()
+            after = max(before, progress.receipted.value)
+            seconds = wait_for(f"a receipt after {name}", lambda n=after: progress.receipted.value > n, RECOVERED_S)  # type: ignore[misc]
+            slowest[name] = max(slowest[name], seconds)
+            if number % 10 == 0:
+                print(f"  {number} kills, {progress.receipted.value:,} messages receipted", flush=True)
+        drain(progress)
+    print(f"kill -9, {asked.kills} times each: longest wait for the next receipt "
+          + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest.items()))  # fmt: skip
+    settle(settings, ledger, f"{len(order)} kills")
+
+
+def outage(settings: Settings, database: Victim, ledger: Path, asked: argparse.Namespace) -> None:
+    """The database is away for a long time under load; the broker and the loggers hold what comes."""
+    with connect(settings) as connection:
+        connection.execute("TRUNCATE reading, probe_state; UPDATE device SET seq_spans = '[]', last_seq = NULL")
+    with loggers(settings.mqtt_url or "", LOGGERS, asked.outage_rate, ledger) as progress:
+        wait_for("the first receipt", lambda: progress.receipted.value > 0, RECOVERED_S)
+        database.kill()
+        time.sleep(asked.outage)
+        database.start()
+        progress.quiet.set()
+        seconds = drain(progress)
+    short = "" if asked.outage >= 1800 else " (shortened: 1,800 s in full)"
+    print(f"database away for {asked.outage:.0f} s at {asked.outage_rate:.0f} messages/s{short}: all receipted "
+          f"{seconds:.0f} s after its return")  # fmt: skip
+    settle(settings, ledger, "the outage")
+
+
+def drain(progress: Progress) -> float:
+    """Let the loggers send until each has all its receipts."""
+    progress.quiet.set()
+    time.sleep(1)
+    within_s = DRAINED_S
+    return wait_for("a receipt for everything", lambda: progress.receipted.value == progress.sent.value, within_s)
+
+
+def settle(settings: Settings, ledger: Path, after: str) -> None:
+    """Compare the ledger with the table."""
+    sent, receipted, acknowledged = set(), 0, set()
+    for line in ledger.read_text().splitlines():
+        kind, name, rest = line.split(" ")
+        if kind == "S":
+            sent.add((name, rest))
+        elif kind == "R":
+            receipted += 1
+        else:
+            acknowledged.add((name, rest))
+    with connect(settings) as connection:
+        rows = connection.execute("SELECT device_code, at FROM reading").fetchall()
+    stored = [(name, at.isoformat()) for name, at in rows]
+    found = set(stored)
+    lost, doubled = len(sent - found), len(stored) - len(found)
+    verdict(f"readings with receipts after {after}", f"{lost} lost, {doubled} doubled of {receipted:,} acknowledged",
+            "0 and 0", lost == 0 and doubled == 0 and receipted == len(sent))  # fmt: skip
+    print(f"  bound on the share that is lost (3/N, 95 %): {3 / max(1, receipted):.1e}")
+    gone = len(acknowledged - found)
+    share = gone / max(1, len(acknowledged))
+    print(
+        f"  without receipts: {gone:,} of {len(acknowledged):,} that the broker had acknowledged are lost ({share:.2%})"
+    )
+
+
+if __name__ == "__main__":
+    main()

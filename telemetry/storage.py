@@ -1,0 +1,170 @@
+"""Readings by the month: partitions on PostgreSQL, the hourly table for long views, and what is kept no longer.
+
+A month's partition is made before the month begins. A reading of a month that has none goes to ``reading_default``
+and is moved when the month is made. Making and dropping are functions in the database that belong to the tables' owner:
+the application's role may call them and can do nothing else to the tables. SQLite keeps one plain table.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import DDL, ColumnElement, Interval, and_, bindparam, delete, event, func, literal, select, text
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from telemetry.models import ReadingHour, ReadingRow
+
+MONTHS_AHEAD = 2
+# Readings count as new for the hourly table for so long: longer than any transaction takes to commit.
+OVERLAP = timedelta(minutes=10)
+_AT_ONCE = 5_000
+_HOUR = timedelta(hours=1)
+
+FUNCTIONS = (
+    "CREATE TABLE IF NOT EXISTS reading_default PARTITION OF reading DEFAULT",
+    """
+    CREATE OR REPLACE FUNCTION reading_make_month(month date) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET timezone = 'UTC' AS $$
+    DECLARE
+        first timestamptz := date_trunc('month', month::timestamp) AT TIME ZONE 'UTC';
+        after timestamptz := (date_trunc('month', month::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
+        name text := 'reading_' || to_char(month, 'YYYY_MM');
+    BEGIN
+        PERFORM pg_advisory_xact_lock(8731, 3);
+        IF to_regclass(name) IS NOT NULL THEN RETURN false; END IF;
+        EXECUTE format('CREATE TABLE %I (LIKE reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
+        LOCK TABLE reading_default IN ACCESS EXCLUSIVE MODE;
+        EXECUTE format('WITH moved AS (DELETE FROM reading_default WHERE at >= %L AND at < %L RETURNING *)
+                        INSERT INTO %I SELECT * FROM moved', first, after, name);
+        EXECUTE format('ALTER TABLE reading ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, first, after);
+        RETURN true;
+    END $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION reading_drop_month(month date) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET timezone = 'UTC' AS $$
+    DECLARE
+        name text := 'reading_' || to_char(month, 'YYYY_MM');
+    BEGIN
+        IF to_regclass(name) IS NULL OR month > current_date - interval '60 days' THEN RETURN false; END IF;
+        EXECUTE format('DROP TABLE %I', name);
+        RETURN true;
+    END $$
+    """,
+)
+"""What PostgreSQL needs beside the table itself. No month of the last sixty days can be dropped, whoever asks."""
+
+for _statement in FUNCTIONS:
+    _ddl = DDL(_statement.replace("%", "%%")).execute_if(dialect="postgresql")
+    event.listen(ReadingRow.__table__, "after_create", _ddl)
+
+
+def is_month(table: str) -> bool:
+    """Whether a table of this name is a partition of the readings."""
+    return re.fullmatch(r"reading_(default|\d{4}_\d\d)", table) is not None
+
+
+def month_of(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def following(month: datetime, count: int = 1) -> datetime:
+    place = month.year * 12 + month.month - 1 + count
+    return month.replace(year=place // 12, month=place % 12 + 1)
+
+
+def partitions(session: Session) -> list[str]:
+    """Names of the months that have a partition, oldest first; on SQLite none."""
+    if session.get_bind().dialect.name != "postgresql":
+        return []
+    found = session.scalars(
+        text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'reading'::regclass")
+    )
+    return sorted(name for name in found if name != "reading_default")
+
+
+def make_months(session: Session, *, now: datetime) -> int:
+    """Partitions for this month, those ahead, and those of readings that found none. Returns how many were made."""
+    if session.get_bind().dialect.name != "postgresql":
+        return 0
+    wanted = {following(month_of(now), place) for place in range(MONTHS_AHEAD + 1)}
+    strays = text("SELECT DISTINCT date_trunc('month', at, 'UTC') FROM reading_default")
+    wanted |= {month_of(at) for at in session.scalars(strays)}
+    made = 0
+    for month in sorted(wanted):
+        made += bool(session.scalar(text("SELECT reading_make_month(:month)"), {"month": month.date()}))
+    return made
+
+
+def forget(session: Session, *, older_than: timedelta, now: datetime) -> int:
+    """Delete readings that are kept no longer: whole months on PostgreSQL, rows (some at once) on SQLite.
+
+    The hourly table stays. Returns how many months or rows went.
+    """
+    limit = now - older_than
+    if session.get_bind().dialect.name == "postgresql":
+        gone = 0
+        for name in partitions(session):
+            month = datetime.strptime(name, "reading_%Y_%m").replace(tzinfo=UTC)
+            if following(month) <= limit:
+                gone += bool(session.scalar(text("SELECT reading_drop_month(:month)"), {"month": month.date()}))
+        return gone
+    old = select(ReadingRow.device_code, ReadingRow.probe, ReadingRow.at).where(ReadingRow.at < limit).limit(_AT_ONCE)
+    rows = session.execute(old).all()
+    for device, probe, at in rows:
+        session.execute(
+            delete(ReadingRow).where(ReadingRow.device_code == device, ReadingRow.probe == probe, ReadingRow.at == at)
+        )
+    return len(rows)
+
+
+def roll_up(session: Session, *, now: datetime) -> int:
+    """Bring the hourly table up to date with every reading that was stored since the last time, however late it is.
+
+    Returns how many hours were written.
+    """
+    mark = session.scalar(select(func.max(ReadingHour.computed_at)))
+    row, hour = ReadingRow.__table__.c, _hour(session, ReadingRow.at)
+    due = select(row.device_code, row.probe, hour.label("hour")).distinct()
+    if mark is not None:
+        due = due.where(row.recorded_at >= mark - OVERLAP)
+    hours = due.subquery()
+    whole = (
+        select(
+            row.device_code, row.probe, hours.c.hour, func.count(), func.min(row.temp_c), func.max(row.temp_c),
+            func.sum(row.temp_c), bindparam("computed_at", type_=row.recorded_at.type),
+        )
+        .join(
+            hours,
+            and_(
+                row.device_code == hours.c.device_code,
+                row.probe == hours.c.probe,
+                row.at >= hours.c.hour,
+                row.at < _hour_after(session, hours.c.hour),
+            ),
+        )
+        .group_by(row.device_code, row.probe, hours.c.hour)
+    )  # fmt: skip
+    names = ["device_code", "probe", "hour", "reading_count", "min_c", "max_c", "sum_c", "computed_at"]
+    make = pg_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    table = ReadingHour.__table__
+    statement = make(table).from_select(names, whole)
+    changed = {name: statement.excluded[name] for name in names[3:]}
+    statement = statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
+    done = session.execute(statement.returning(table.c.hour), {"computed_at": now})
+    return len(done.all())
+
+
+def _hour(session: Session, at: object) -> ColumnElement[datetime]:
+    if session.get_bind().dialect.name == "postgresql":
+        return func.date_trunc("hour", at, "UTC", type_=ReadingHour.hour.type)
+    return func.strftime("%Y-%m-%d %H:00:00.000000", at, type_=ReadingHour.hour.type)
+
+
+def _hour_after(session: Session, hour: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    if session.get_bind().dialect.name == "postgresql":
+        return hour + literal(_HOUR, Interval())
+    return func.strftime("%Y-%m-%d %H:00:00.000000", hour, "+1 hour", type_=ReadingHour.hour.type)
