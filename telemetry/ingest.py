@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from logistics.db import insert_ignoring
-from telemetry import codecs, sequence, store, topics
+from telemetry import codecs, routes, sequence, store, topics, watch
 from telemetry.evaluate import evaluate
 from telemetry.models import DeadLetter, Device, QuarantinedReading
 from telemetry.reading import (
@@ -33,19 +33,21 @@ from telemetry.reading import (
     time_fault,
 )
 
-BATTERY_LOW_PCT = 15.0
-BATTERY_GOOD_PCT = 25.0
 _TOPIC_MOST = 200
 _DETAIL_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message as it came. ``device`` where the channel says who sent it, else the topic does."""
+    """A message as it came. ``device`` where the channel says who sent it, else the topic does.
+
+    ``received_at``: when it came, where that is not now; the time of readings whose format has none.
+    """
 
     topic: str
     payload: bytes
     device: str | None = None
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class BatchResult:
 def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime) -> BatchResult:
     """Store a batch of messages. Safe to repeat: the same messages again change nothing."""
     result = BatchResult()
-    names = [message.device or topics.device_of(message.topic) for message in messages]
+    names = _names(session, messages)
     devices = _devices(session, {name for name in names if name})
     decoded: list[tuple[Outcome, list[Reading]]] = []
     for incoming, name in zip(messages, names, strict=True):
@@ -121,11 +123,26 @@ def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime
         outcome.seq = message.seq
         for part in message.bad:
             _bury(session, incoming, name, part, outcome, now)
-        decoded.append((outcome, _timely(session, message, devices[message.device], outcome, now)))
+        device = devices[message.device]
+        if message.learnt is not None:
+            device.learnt = dict(message.learnt)
+        timely = _timely(session, message, device, outcome, now)
+        watch.observe(session, device, message, timely, now=now)
+        decoded.append((outcome, timely))
     new = _insert(session, decoded, now)
     result.excursions = evaluate(session, new, now=now)
     _mark(devices, decoded, result, now)
     return result
+
+
+def _names(session: Session, messages: Sequence[Incoming]) -> list[str | None]:
+    """Who sent each message: the channel, our own topic, or a topic that the register knows as a device's."""
+    names = [message.device or topics.device_of(message.topic) for message in messages]
+    foreign = {message.topic for message, name in zip(messages, names, strict=True) if name is None}
+    if foreign:
+        known = routes.devices_of(session, foreign)
+        names = [name or known.get(message.topic) for message, name in zip(messages, names, strict=True)]
+    return names
 
 
 def _devices(session: Session, names: set[str]) -> dict[str, Device]:
@@ -152,10 +169,18 @@ def _decode(
         _bury(session, incoming, name, BadPart(incoming.payload, DeadReason.UNKNOWN_DEVICE), outcome, now)
         return None
     try:
-        return codecs.decode(device.codec, incoming.payload, device=name)
+        return codecs.decode(device.codec, incoming.payload, device=name, source=_source(device, incoming, now))
     except UndecodableError as error:
         _bury(session, incoming, name, BadPart(incoming.payload, error.reason, error.detail), outcome, now)
         return None
+
+
+def _source(device: Device, incoming: Incoming, now: datetime) -> codecs.Source | None:
+    if device.codec == codecs.DEFAULT_CODEC:
+        return None
+    return codecs.Source(
+        device.code, incoming.topic, incoming.received_at or now, device.options or {}, device.learnt or {}
+    )
 
 
 def _bury(
@@ -175,8 +200,10 @@ def _bury(
         "digest": digest,
         "state": "kept",
         "count": 1,
+        "part": part.part,
     }
-    insert_ignoring(session, DeadLetter.__table__, row)
+    if not insert_ignoring(session, DeadLetter.__table__, row):
+        session.execute(update(DeadLetter).where(DeadLetter.digest == digest).values(count=DeadLetter.count + 1))
 
 
 def _clean(text: str, most: int) -> str:
@@ -203,6 +230,7 @@ def _quarantine(session: Session, reading: Reading, fault: QuarantineReason, now
         "device_code": reading.device,
         "probe": reading.probe,
         "at": reading.at,
+        "temp_c": reading.temp_c,
         "body": body,
         "reason": fault.value,
         "received_at": now,
@@ -223,6 +251,7 @@ def _insert(
     first = [reading for _, readings in decoded for reading in readings]
     new = set(store.insert_readings(session, reversed(first), now=now))
     counted = set(new)
+    again: list[tuple[Outcome, Reading]] = []
     for outcome, readings in decoded:
         outcome.readings = len(readings)
         for reading in readings:
@@ -231,7 +260,20 @@ def _insert(
                 counted.remove(key)
             else:
                 outcome.duplicates += 1
+                again.append((outcome, reading))
+    _restamped(session, again, now)
     return [(key, temps[key]) for key in sorted(new)]
+
+
+def _restamped(session: Session, again: Sequence[tuple[Outcome, Reading]], now: datetime) -> None:
+    """Of readings whose instant is taken: those with another value than the stored one have a wrong time."""
+    stored = store.temps(session, {(one.device, one.probe, one.at) for _, one in again})
+    for outcome, one in again:
+        if abs(stored.get((one.device, one.probe, one.at), one.temp_c) - one.temp_c) >= store.SAME_C:
+            _quarantine(session, one, QuarantineReason.RESTAMPED, now)
+            outcome.duplicates -= 1
+            outcome.readings -= 1
+            outcome.quarantined += 1
 
 
 def _mark(
@@ -253,7 +295,8 @@ def _mark(
             newest = max(readings, key=lambda reading: reading.at)
             if device.last_reading_at is None or newest.at > device.last_reading_at:
                 device.last_reading_at = newest.at
-                _battery(device, newest.battery_pct)
+                if newest.battery_pct is not None:
+                    device.battery_pct = newest.battery_pct
     for code, seqs in sorted(numbers.items()):
         device = devices[code]
         spans = sequence.add(device.seq_spans, seqs)
@@ -264,14 +307,15 @@ def _mark(
             result.requests.extend(Request(code, first, last) for first, last in sequence.holes(spans))
 
 
-def _battery(device: Device, battery_pct: float | None) -> None:
-    if battery_pct is None:
-        return
-    device.battery_pct = battery_pct
-    if battery_pct < BATTERY_LOW_PCT:
-        device.battery_low = True
-    elif battery_pct > BATTERY_GOOD_PCT:
-        device.battery_low = False
+def take(session: Session, device: Device, message: Message, topic: str, *, now: datetime) -> Outcome:
+    """Store readings that came on no channel, from a file, as a batch would. The caller holds the device's row."""
+    outcome = Outcome(device.code)
+    for part in message.bad:
+        _bury(session, Incoming(topic, part.raw), device.code, part, outcome, now)
+    decoded = [(outcome, _timely(session, message, device, outcome, now))]
+    evaluate(session, _insert(session, decoded, now), now=now)
+    _mark({device.code: device}, decoded, BatchResult(), now)
+    return outcome
 
 
 def bury_unstorable(session: Session, incoming: Incoming, *, now: datetime) -> None:

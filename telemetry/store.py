@@ -30,6 +30,8 @@ _UNNEST = text(
     RETURNING device_code, probe, at
     """
 )
+# Two values for one instant that differ by less are one value, rounded on two ways.
+SAME_C = 0.05
 _SQLITE_ROWS = 800  # 10 columns each; SQLite takes 32,766 values a statement
 
 
@@ -88,6 +90,25 @@ def _values(row: Reading, now: datetime) -> dict[str, Any]:
         "lon": row.lon,
         "recorded_at": now,
     }
+
+
+def temps(session: Session, keys: Iterable[Key]) -> dict[Key, float]:
+    """The stored temperatures of these keys, by the device and the span of time."""
+    by_probe: dict[Probe, list[datetime]] = {}
+    for device, probe, at in keys:
+        by_probe.setdefault((device, probe), []).append(at)
+    found: dict[Key, float] = {}
+    for (device, probe), instants in by_probe.items():
+        wanted = set(instants)
+        rows = session.execute(
+            select(ReadingRow.at, ReadingRow.temp_c).where(
+                ReadingRow.device_code == device,
+                ReadingRow.probe == probe,
+                ReadingRow.at.between(min(wanted), max(wanted)),
+            )
+        )
+        found.update({(device, probe, at): temp_c for at, temp_c in rows if at in wanted})
+    return found
 
 
 def series(session: Session, device: str, probe: int, start: datetime | None, end: datetime | None) -> list[Sample]:
