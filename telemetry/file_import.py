@@ -38,6 +38,7 @@ class Imported:
     quarantined: int
     refused: int
     known: bool
+    file_id: int
 
 
 def read(data: bytes, name: str, *, mapping: Mapping[str, Any] | None = None, zone: tzinfo | None = None) -> Recorded:
@@ -105,7 +106,10 @@ def take(
     }
     new = insert_ignoring(session, LoggerFile.__table__, row)
     stored = outcome.readings - outcome.duplicates
-    return Imported(report, stored, outcome.duplicates, outcome.quarantined, len(outcome.refused), new == 0)
+    file_id = session.scalars(
+        select(LoggerFile.id).where(LoggerFile.device_code == device_code, LoggerFile.sha256 == row["sha256"])
+    ).one()
+    return Imported(report, stored, outcome.duplicates, outcome.quarantined, len(outcome.refused), new == 0, file_id)
 
 
 def recorded_end(recorded: Recorded) -> datetime | None:

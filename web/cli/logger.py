@@ -17,6 +17,7 @@ from logistics.models import AuditEntry
 from telemetry import devices, file_import
 from telemetry.codecs.options import zone_of
 from telemetry.file_import import Imported
+from telemetry.models import Device
 from web.app import create_app
 from web.cli import settings
 from web.i18n import LOCALES
@@ -77,7 +78,7 @@ def _take(
         chosen: dict[str, Any] | None = file_import.mapping(session, mapping) if mapping else None
         if chosen is not None and zone is not None:
             chosen["zone"] = str(zone)
-        if register and session.get(devices.Device, device_code) is None:
+        if register and session.get(Device, device_code) is None:
             devices.register(session, device_code, now=now, receipts=False)
         found = file_import.take(
             session, device_code, file.read_bytes(), file.name, username=WHO, now=now, mapping=chosen, zone=zone,
