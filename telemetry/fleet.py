@@ -34,15 +34,17 @@ class Row:
 
 
 def visible(session: Session, scope: Scope) -> frozenset[str] | None:
-    """Codes of the loggers that somebody may see: his sites' own, and those in boxes at home there. None: all."""
+    """Codes of the loggers that somebody may see: his sites' own, and those that are, or were last, in boxes at home
+    there. None: all."""
     if scope.everything:
         return None
     sites = sorted(scope.sites)
     own = session.scalars(select(Device.code).where(Device.site_code.in_(sites)))
+    newest = select(func.max(DeviceBinding.id)).group_by(DeviceBinding.device_code, DeviceBinding.probe)
     bound = session.scalars(
         select(DeviceBinding.device_code)
         .join(Box, Box.code == DeviceBinding.box_code)
-        .where(DeviceBinding.bound_to.is_(None), Box.home_code.in_(sites))
+        .where(DeviceBinding.id.in_(newest), Box.home_code.in_(sites))
     )
     return frozenset([*own, *bound])
 

@@ -114,6 +114,7 @@ def test_a_swap_told_afterwards_moves_what_was_measured(world: Session, client: 
     send(world, message([5, 5, 26], start=START + timedelta(minutes=5), every=10, device="LG-3"), now=NOW)
     standing = select(ExcursionRow.device_code, ExcursionRow.rule_code).where(ExcursionRow.state != "withdrawn")
     assert set(world.execute(standing).all()) == {("LG-1", "above_8_for_30"), ("LG-1", "above_8_sum_60")}
+    world.rollback()
     login(client, "manager")
     at = (START + timedelta(hours=8, minutes=5)).strftime("%Y-%m-%dT%H:%M")  # as the clock on the wall says
     answer = client.post("/devices/LG-1/swap", data={"new": "LG-3", "at": at})
@@ -125,9 +126,11 @@ def test_a_swap_told_afterwards_moves_what_was_measured(world: Session, client: 
         ("LG-3", START + timedelta(minutes=5), None),
     ]  # fmt: skip
     assert set(world.execute(standing).all()) == {("LG-3", "above_25_at_once")}
+    world.rollback()
     send(world, message([5], start=START + timedelta(minutes=40), device="LG-3"), now=NOW)
     [excursion] = world.scalars(select(ExcursionRow).where(ExcursionRow.state != "withdrawn")).all()
     assert excursion.ended_by == "cleared"
+    world.rollback()
     page = text(client, "/devices/LG-1")
     assert "in no box" in page
 
@@ -154,7 +157,7 @@ def test_what_a_binding_refuses(world: Session, client: FlaskClient, login: Logi
 
 
 def test_certificates(world: Session, client: FlaskClient, login: Login) -> None:
-    """By number or by file; the latest due date is the logger's; another kind of file is refused; the file comes back."""
+    """By number or by file; the latest due date counts; another kind of file is refused; the file comes back."""
     login(client, "manager")
     path = "/devices/LG-3/certificates"
     sent = {"number": "CNAS-1", "due": "2027-03-09", "file": (io.BytesIO(PDF), "c.pdf")}

@@ -88,7 +88,7 @@ def test_messages_of_an_unknown_logger_are_read_after_it_is_registered(
 
 def test_one_entry_is_read_again_as_an_entry(world: Session, client: FlaskClient, login: Login) -> None:
     """Of a message whose second entry had no zone, the first counts. The entry alone is a letter; it stays, refused."""
-    body = {"readings": [{"at": START.isoformat(), "temp_c": 5}, {"at": "2026-03-09T10:00:00", "temp_c": 6}]}
+    body = {"readings": [{"at": START.isoformat(), "temp_c": 5}, {"at": "2026-03-09T02:00:00", "temp_c": 6}]}
     send(world, Incoming(topics.readings("LG-1"), json.dumps(body).encode()), now=NOW)
     [letter] = world.scalars(select(DeadLetter)).all()
     login(client, "manager")
@@ -97,7 +97,7 @@ def test_one_entry_is_read_again_as_an_entry(world: Session, client: FlaskClient
     world.expire_all()
     assert (letter.state, letter.note, letter.count) == ("kept", "no_zone", 1)
     assert count(world, DeadLetter) == 1
-    letter.raw = letter.raw.replace(b"10:00:00", b"10:00:00Z")  # as if the format had been mended
+    letter.raw = letter.raw.replace(b"02:00:00", b"02:00:00Z")  # as if the format had been mended
     world.commit()
     client.post("/devices/letters/release", data={"letter": str(letter.id)})
     assert states(world) == ["replayed"]
