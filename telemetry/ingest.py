@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from logistics.db import insert_ignoring
-from telemetry import codecs, sequence, store, topics
+from telemetry import codecs, routes, sequence, store, topics, watch
 from telemetry.evaluate import evaluate
 from telemetry.models import DeadLetter, Device, QuarantinedReading
 from telemetry.reading import (
@@ -33,19 +33,21 @@ from telemetry.reading import (
     time_fault,
 )
 
-BATTERY_LOW_PCT = 15.0
-BATTERY_GOOD_PCT = 25.0
 _TOPIC_MOST = 200
 _DETAIL_MOST = 200
 
 
 @dataclass(slots=True)
 class Incoming:
-    """A message as it came. ``device`` where the channel says who sent it, else the topic does."""
+    """A message as it came. ``device`` where the channel says who sent it, else the topic does.
+
+    ``received_at``: when it came, where that is not now; the time of readings whose format has none.
+    """
 
     topic: str
     payload: bytes
     device: str | None = None
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class _Known:
     code: str
     codec: str
     commissioned_at: datetime | None
+    options: Mapping[str, Any] | None = None
+    learnt: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -123,6 +127,7 @@ class _Heard:
 
     outcomes: list[Outcome] = field(default_factory=list)
     newest: Reading | None = None
+    told: list[tuple[Message, Sequence[Reading]]] = field(default_factory=list)  # for telemetry.watch
 
 
 def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime) -> BatchResult:
@@ -131,7 +136,7 @@ def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime
     Rows that other processes want, too, are locked as late as possible: probes when they are evaluated, devices last.
     """
     result = BatchResult()
-    names = [message.device or topics.device_of(message.topic) for message in messages]
+    names = _names(session, messages)
     known = _known(session, {name for name in names if name})
     decoded: list[tuple[Outcome, list[Reading]]] = []
     heard: dict[str, _Heard] = {}
@@ -144,25 +149,41 @@ def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime
         outcome.seq = message.seq
         for part in message.bad:
             _bury(session, incoming, name, part, outcome, now)
-        readings = _timely(session, message, known[message.device], outcome, now)
+        device = known[message.device]
+        if message.learnt is not None:
+            device.learnt = dict(message.learnt)
+        readings = _timely(session, message, device.commissioned_at, outcome, now)
         decoded.append((outcome, readings))
-        _hear(heard.setdefault(message.device, _Heard()), outcome, readings)
+        _hear(heard.setdefault(message.device, _Heard()), message, outcome, readings)
     new = _insert(session, decoded, now)
     result.excursions = evaluate(session, new, now=now)
     _mark(session, heard, result, now)
     return result
 
 
+def _names(session: Session, messages: Sequence[Incoming]) -> list[str | None]:
+    """Who sent each message: the channel, our own topic, or a topic that the register knows as a device's."""
+    names = [message.device or topics.device_of(message.topic) for message in messages]
+    foreign = {message.topic for message, name in zip(messages, names, strict=True) if name is None}
+    if foreign:
+        known = routes.devices_of(session, foreign)
+        names = [name or known.get(message.topic) for message, name in zip(messages, names, strict=True)]
+    return names
+
+
 def _known(session: Session, names: set[str]) -> dict[str, _Known]:
     if not names:
         return {}
     table = Device.__table__.c
-    rows = session.execute(select(table.code, table.codec, table.commissioned_at).where(table.code.in_(names)))
-    return {code: _Known(code, codec, commissioned_at) for code, codec, commissioned_at in rows}
+    columns = (table.code, table.codec, table.commissioned_at, table.options, table.learnt)
+    rows = session.execute(select(*columns).where(table.code.in_(names)))
+    return {row.code: _Known(*row) for row in rows}
 
 
-def _hear(heard: _Heard, outcome: Outcome, readings: Sequence[Reading]) -> None:
+def _hear(heard: _Heard, message: Message | None, outcome: Outcome, readings: Sequence[Reading]) -> None:
     heard.outcomes.append(outcome)
+    if message is not None:
+        heard.told.append((message, readings))
     for reading in readings:
         if heard.newest is None or reading.at > heard.newest.at:
             heard.newest = reading
@@ -184,10 +205,18 @@ def _decode(
         _bury(session, incoming, name, BadPart(incoming.payload, DeadReason.UNKNOWN_DEVICE), outcome, now)
         return None
     try:
-        return codecs.decode(device.codec, incoming.payload, device=name)
+        return codecs.decode(device.codec, incoming.payload, device=name, source=_source(device, incoming, now))
     except UndecodableError as error:
         _bury(session, incoming, name, BadPart(incoming.payload, error.reason, error.detail), outcome, now)
         return None
+
+
+def _source(device: _Known, incoming: Incoming, now: datetime) -> codecs.Source | None:
+    if device.codec == codecs.DEFAULT_CODEC:
+        return None
+    return codecs.Source(
+        device.code, incoming.topic, incoming.received_at or now, device.options or {}, device.learnt or {}
+    )
 
 
 def _bury(
@@ -207,8 +236,10 @@ def _bury(
         "digest": digest,
         "state": "kept",
         "count": 1,
+        "part": part.part,
     }
-    insert_ignoring(session, DeadLetter.__table__, row)
+    if not insert_ignoring(session, DeadLetter.__table__, row):
+        session.execute(update(DeadLetter).where(DeadLetter.digest == digest).values(count=DeadLetter.count + 1))
 
 
 def _clean(text: str, most: int) -> str:
@@ -216,11 +247,13 @@ def _clean(text: str, most: int) -> str:
     return text.replace("\0", "�").encode("utf-8", "replace").decode()[:most]
 
 
-def _timely(session: Session, message: Message, device: _Known, outcome: Outcome, now: datetime) -> list[Reading]:
+def _timely(
+    session: Session, message: Message, commissioned_at: datetime | None, outcome: Outcome, now: datetime
+) -> list[Reading]:
     """The readings whose time can be right; the others go to quarantine."""
     timely: list[Reading] = []
     for reading in message.readings:
-        fault = time_fault(reading.at, now=now, commissioned_at=device.commissioned_at)
+        fault = time_fault(reading.at, now=now, commissioned_at=commissioned_at)
         if fault is None:
             timely.append(reading)
         else:
@@ -235,6 +268,7 @@ def _quarantine(session: Session, reading: Reading, fault: QuarantineReason, now
         "device_code": reading.device,
         "probe": reading.probe,
         "at": reading.at,
+        "temp_c": reading.temp_c,
         "body": body,
         "reason": fault.value,
         "received_at": now,
@@ -249,33 +283,52 @@ def _insert(
     """Store the readings and count each message's duplicates. Gives the new keys with their temperatures."""
     first: dict[store.Key, Reading] = {}
     brought: dict[store.Key, Outcome] = {}
+    again: list[tuple[Outcome, Reading]] = []
     for outcome, readings in decoded:
         outcome.readings = len(readings)
         for reading in readings:
             key = (reading.device, reading.probe, reading.at)
             if key in first:
                 outcome.duplicates += 1
+                again.append((outcome, reading))
             else:
                 first[key], brought[key] = reading, outcome
     new = store.insert_readings(session, first.values(), now=now)
     if len(new) < len(first):
         for key in first.keys() - set(new):
             brought[key].duplicates += 1
+            again.append((brought[key], first[key]))
+    _restamped(session, again, now)
     return [(key, first[key].temp_c) for key in new]
+
+
+def _restamped(session: Session, again: Sequence[tuple[Outcome, Reading]], now: datetime) -> None:
+    """Of readings whose instant is taken: those with another value than the stored one have a wrong time."""
+    stored = store.temps(session, {(one.device, one.probe, one.at) for _, one in again})
+    for outcome, one in again:
+        if abs(stored.get((one.device, one.probe, one.at), one.temp_c) - one.temp_c) >= store.SAME_C:
+            _quarantine(session, one, QuarantineReason.RESTAMPED, now)
+            outcome.duplicates -= 1
+            outcome.readings -= 1
+            outcome.quarantined += 1
 
 
 def _mark(session: Session, heard: Mapping[str, _Heard], result: BatchResult, now: datetime) -> None:
     """Bring the devices' rows up to date and say what they may forget and what is missing."""
-    rows = []
-    for device in store.locked_devices(session, heard):
+    marks = store.locked_devices(session, heard)
+    for device in marks:
         told = heard[device.code]
+        for message, readings in told.told:  # before last_reading_at moves: the watch looks at what is newer
+            watch.observe(session, device, message, readings, now=now)
+            if message.learnt is not None:
+                device.learnt = dict(message.learnt)
         _count(device, told.outcomes, result)
         if told.newest and (device.last_reading_at is None or told.newest.at > device.last_reading_at):
             device.last_reading_at = told.newest.at
-            _battery(device, told.newest.battery_pct)
+            if told.newest.battery_pct is not None:
+                device.battery_pct = told.newest.battery_pct
         device.last_seen_at = now
-        rows.append(device)
-    store.update_devices(session, rows)
+    store.update_devices(session, marks)
 
 
 def _count(device: store.DeviceMark, outcomes: Sequence[Outcome], result: BatchResult) -> None:
@@ -300,14 +353,17 @@ def _counts_anew(outcome: Outcome, spans: Sequence[sequence.Span]) -> bool:
     return fresh and outcome.seq is not None and sequence.holds(spans, outcome.seq)
 
 
-def _battery(device: store.DeviceMark, battery_pct: float | None) -> None:
-    if battery_pct is None:
-        return
-    device.battery_pct = battery_pct
-    if battery_pct < BATTERY_LOW_PCT:
-        device.battery_low = True
-    elif battery_pct > BATTERY_GOOD_PCT:
-        device.battery_low = False
+def take(session: Session, device: Device, message: Message, topic: str, *, now: datetime) -> Outcome:
+    """Store readings that came on no channel, from a file, as a batch would."""
+    outcome = Outcome(device.code)
+    for part in message.bad:
+        _bury(session, Incoming(topic, part.raw), device.code, part, outcome, now)
+    readings = _timely(session, message, device.commissioned_at, outcome, now)
+    evaluate(session, _insert(session, [(outcome, readings)], now), now=now)
+    heard = _Heard()
+    _hear(heard, None, outcome, readings)
+    _mark(session, {device.code: heard}, BatchResult(), now)
+    return outcome
 
 
 def bury_unstorable(session: Session, incoming: Incoming, *, now: datetime) -> None:

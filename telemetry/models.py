@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, LargeBinary, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+import telemetry.registry_models  # noqa: F401  # tables that those below point to
 from logistics.db import Base
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -24,7 +25,12 @@ class Device(Base):
 
     code: Mapped[str] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(default="")
+    serial: Mapped[str] = mapped_column(default="")  # the maker's number, as it stands in the logger's own files
+    site_code: Mapped[str | None] = mapped_column(ForeignKey("site.code"))  # whose it is; None: the network's
+    type_code: Mapped[str | None] = mapped_column(ForeignKey("device_type.code"))
     codec: Mapped[str] = mapped_column(default="labrelay")
+    own_options: Mapped[dict[str, Any]] = mapped_column(default=dict)  # over its type's (telemetry.codecs.options)
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)  # both together, so that ingest reads one row
     interval_s: Mapped[int] = mapped_column(default=300)  # between two readings
     gateway: Mapped[str | None]  # several loggers silent behind one gateway are one incident
     receipts: Mapped[bool] = mapped_column(default=True)  # keeps readings until told that they are stored
@@ -41,6 +47,8 @@ class Device(Base):
     battery_low: Mapped[bool] = mapped_column(default=False)
     silent_since: Mapped[datetime | None]
     silence_alerted: Mapped[bool] = mapped_column(default=False)
+    learnt: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what its codec needs of earlier messages
+    conditions: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what is wrong with it (telemetry.condition)
 
 
 class DeviceBinding(Base):
@@ -178,9 +186,10 @@ class ExcursionChange(Base):
 
 class DeadLetter(Base):
     """Bytes that could not be used, with the reason; never discarded by itself. ``digest`` makes a
-    redelivery one row."""
+    redelivery one row, ``count`` says how often it came. ``part``: one entry of a message, not the whole."""
 
     __tablename__ = "dead_letter"
+    __table_args__ = (Index("ix_dead_letter_state", "state", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     received_at: Mapped[datetime] = mapped_column(index=True)
@@ -192,18 +201,26 @@ class DeadLetter(Base):
     digest: Mapped[str] = mapped_column(unique=True)
     state: Mapped[str] = mapped_column(default="kept")  # kept | discarded | replayed
     count: Mapped[int] = mapped_column(default=1)
+    part: Mapped[bool] = mapped_column(default=False)
+    note: Mapped[str] = mapped_column(default="")  # why it was discarded, or why it still cannot be read
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
 
 
 class QuarantinedReading(Base):
     """A readable reading with an impossible time; can be released with a time offset."""
 
     __tablename__ = "quarantined_reading"
-    __table_args__ = (Index("uq_quarantined_reading_key", "device_code", "probe", "at", unique=True),)
+    __table_args__ = (
+        Index("uq_quarantined_reading_key", "device_code", "probe", "at", "temp_c", unique=True),
+        Index("ix_quarantined_reading_state", "state", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     device_code: Mapped[str] = mapped_column(ForeignKey("device.code"))
     probe: Mapped[int] = mapped_column(SmallInteger)
     at: Mapped[datetime]
+    temp_c: Mapped[float] = mapped_column(Double)  # several readings may carry the same wrong time
     body: Mapped[dict[str, Any]]  # the reading as it was decoded
     reason: Mapped[str]
     received_at: Mapped[datetime] = mapped_column(index=True)
@@ -211,6 +228,7 @@ class QuarantinedReading(Base):
     offset_s: Mapped[float | None] = mapped_column(Double)
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
+    note: Mapped[str] = mapped_column(default="")
 
 
 class IngestHeartbeat(Base):

@@ -30,7 +30,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from logistics import clock
 from logistics.db import transaction
 from logistics.errors import Unavailable
-from telemetry import topics
+from telemetry import routes, topics
 from telemetry.ingest import BatchResult, Incoming, bury_unstorable, store_batch
 from telemetry.link import Link, Packet
 from telemetry.receipts import Mail
@@ -77,6 +77,8 @@ class Ingest:
         self._address = _Address.of(url)
         self.name = name
         self._topic = topics.subscription(share_group)
+        self._group = share_group
+        self._foreign: frozenset[str] = frozenset()  # topics of devices that know none of ours (telemetry.routes)
         self._after_commit = after_commit
         self._queue: queue.SimpleQueue[list[Held]] = queue.SimpleQueue()
         self._connection = 0
@@ -119,6 +121,8 @@ class Ingest:
             return
         self._connection += 1
         client.subscribe(self._topic, qos=1)
+        for pattern in self._foreign:
+            client.subscribe(pattern, qos=1)
 
     def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:
         if any(reason.is_failure for reason in reasons):
@@ -261,6 +265,16 @@ class Ingest:
         waiting = max(0, self._taken - self.counters.messages)
         with suppress(DBAPIError, Unavailable), transaction() as session:
             beat(session, self.name, self.counters, connected=self._connected.is_set(), waiting=waiting)
+            self._follow(routes.filters(session))
+
+    def _follow(self, patterns: list[str]) -> None:
+        """Listen where the register says that devices publish."""
+        wanted = frozenset(topics.shared(pattern, self._group) for pattern in patterns)
+        before, self._foreign = self._foreign, wanted
+        for pattern in wanted - before:
+            self._client.subscribe(pattern, qos=1)
+        for pattern in before - wanted:
+            self._client.unsubscribe(pattern)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ Units: temperature °C, humidity % RH, battery %, position WGS84 degrees, instan
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)  # a logger whose clock was never set says 1970 or 2000
 FUTURE_TOLERANCE = timedelta(minutes=5)
@@ -29,6 +31,10 @@ class DeadReason(StrEnum):
     WRONG_SHAPE = "wrong_shape"
     TIME_UNREADABLE = "time_unreadable"
     NO_ZONE = "no_zone"
+    NO_TIME = "no_time"
+    NO_VALUES = "no_values"
+    UNKNOWN_ALIAS = "unknown_alias"
+    UNKNOWN_PROBE = "unknown_probe"
     UNKNOWN_DEVICE = "unknown_device"
     UNKNOWN_CODEC = "unknown_codec"
     OVERSIZED = "oversized"
@@ -39,11 +45,20 @@ class DeadReason(StrEnum):
     NOT_STORABLE = "not_storable"
 
 
+# The probe gives no temperature; a single one is a bad contact, several in a row are a probe that is off.
+PROBE_FAULTS = frozenset({DeadReason.PROBE_DISCONNECTED, DeadReason.PROBE_POWER_ON, DeadReason.NOT_FINITE})
+
+
 class QuarantineReason(StrEnum):
-    """Why a reading that is readable is set aside: its time cannot be right."""
+    """Why a reading that is readable is set aside: its time cannot be right.
+
+    restamped: another value is stored for the same instant; somebody stamped several readings alike, or the clock
+    was set back.
+    """
 
     IN_FUTURE = "in_future"
     BEFORE_COMMISSIONING = "before_commissioning"
+    RESTAMPED = "restamped"
 
 
 class UndecodableError(Exception):
@@ -73,21 +88,34 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class BadPart:
-    """One entry of a message that could not be used, with its own bytes; the rest of the message counts."""
+    """One entry of a message that could not be used, with its own bytes; the rest of the message counts.
+
+    ``probe`` and ``at`` where the entry tells them: a probe that is off is noticed by its faults. ``part``: ``raw``
+    is the entry alone, not the whole message.
+    """
 
     raw: bytes
     reason: DeadReason
     detail: str = ""
+    probe: int | None = None
+    at: datetime | None = None
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a codec makes of one payload. ``seq`` is None where the format knows no sequence number."""
+    """What a codec makes of one payload. ``seq`` is None where the format knows no sequence number.
+
+    ``battery_pct``: told without a temperature. ``learnt``: what later messages of this device need to be read, to be
+    kept with it; None when nothing is to be changed.
+    """
 
     device: str
     seq: int | None
     readings: tuple[Reading, ...]
     bad: tuple[BadPart, ...] = ()
+    battery_pct: float | None = None
+    learnt: Mapping[str, Any] | None = None
 
 
 def probe_fault(temp_c: float) -> DeadReason | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,8 @@ _INSERT = text(
     WHERE stored.at IS NULL
     """
 )
+# Two values for one instant that differ by less are one value, rounded on two ways.
+SAME_C = 0.05
 _SQLITE_ROWS = 800  # 10 columns each; SQLite takes 32,766 values a statement
 
 
@@ -115,24 +117,29 @@ def update_rows(session: Session, table: Any, statement: str, rows: Sequence[dic
 
 @dataclass(slots=True)
 class DeviceMark:
-    """What a batch changes of a device's row."""
+    """What a batch changes of a device's row, and what it must know for that."""
 
     code: str
     receipts: bool
+    interval_s: int
     last_seen_at: datetime | None
     last_reading_at: datetime | None
     last_seq: int | None
     seq_spans: Sequence[Sequence[int]]
     battery_pct: float | None
     battery_low: bool
+    learnt: Mapping[str, Any]
+    conditions: Mapping[str, Any]
 
 
+_READ_ONLY = frozenset({"receipts", "interval_s"})
 _UPDATE_DEVICES = """
     UPDATE device SET last_seen_at = new.last_seen_at, last_reading_at = new.last_reading_at, last_seq = new.last_seq,
-        seq_spans = new.seq_spans, battery_pct = new.battery_pct, battery_low = new.battery_low
+        seq_spans = new.seq_spans, battery_pct = new.battery_pct, battery_low = new.battery_low,
+        learnt = new.learnt, conditions = new.conditions
     FROM json_to_recordset(CAST(:rows AS json)) AS new(
         code text, last_seen_at timestamptz, last_reading_at timestamptz, last_seq bigint, seq_spans jsonb,
-        battery_pct double precision, battery_low boolean
+        battery_pct double precision, battery_low boolean, learnt jsonb, conditions jsonb
     )
     WHERE device.code = new.code
 """
@@ -150,9 +157,28 @@ def locked_devices(session: Session, codes: Iterable[str]) -> list[DeviceMark]:
 
 
 def update_devices(session: Session, marks: Iterable[DeviceMark]) -> None:
-    written = [name for name in DeviceMark.__slots__ if name != "receipts"]
+    written = [name for name in DeviceMark.__slots__ if name not in _READ_ONLY]
     rows = [{name: getattr(mark, name) for name in written} for mark in marks]
     update_rows(session, Device.__table__, _UPDATE_DEVICES, rows)
+
+
+def temps(session: Session, keys: Iterable[Key]) -> dict[Key, float]:
+    """The stored temperatures of these keys, by the device and the span of time."""
+    by_probe: dict[Probe, list[datetime]] = {}
+    for device, probe, at in keys:
+        by_probe.setdefault((device, probe), []).append(at)
+    found: dict[Key, float] = {}
+    for (device, probe), instants in by_probe.items():
+        wanted = set(instants)
+        rows = session.execute(
+            select(ReadingRow.at, ReadingRow.temp_c).where(
+                ReadingRow.device_code == device,
+                ReadingRow.probe == probe,
+                ReadingRow.at.between(min(wanted), max(wanted)),
+            )
+        )
+        found.update({(device, probe, at): temp_c for at, temp_c in rows if at in wanted})
+    return found
 
 
 def series(session: Session, device: str, probe: int, start: datetime | None, end: datetime | None) -> list[Sample]:

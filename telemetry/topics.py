@@ -23,7 +23,11 @@ def request(device: str) -> str:
 
 def subscription(share_group: str | None) -> str:
     """What an ingest process subscribes to; with a group several processes divide the messages."""
-    return f"$share/{share_group}/{ALL_READINGS}" if share_group else ALL_READINGS
+    return shared(ALL_READINGS, share_group)
+
+
+def shared(pattern: str, share_group: str | None) -> str:
+    return f"$share/{share_group}/{pattern}" if share_group else pattern
 
 
 @lru_cache(4096)

@@ -75,6 +75,38 @@ class SilenceFact:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceFact:
+    """A logger's own trouble: it began to matter, or it is over (``ended``).
+
+    ``since``: when it began; ``at``: when it was known to matter, or to be over. ``box_code``: where the logger was.
+    """
+
+    kind: str  # battery | lid | probe
+    device_code: str
+    probe: int
+    box_code: str | None
+    since: datetime
+    at: datetime
+    ended: bool = False
+    battery_pct: float | None = None
+
+    @property
+    def key(self) -> str:
+        """What the same trouble is told under; the next one of its kind is another."""
+        return f"{self.kind}:{self.device_code}:{self.probe}:{self.since.isoformat()}"
+
+    def params(self) -> dict[str, Any]:
+        return {
+            "device": self.device_code,
+            "probe": self.probe,
+            "box": self.box_code,
+            "since": self.since.isoformat(),
+            "minutes": round((self.at - self.since).total_seconds() / 60),
+            "battery_pct": None if self.battery_pct is None else round(self.battery_pct),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Stay:
     """A tube's time in a box. ``until`` None: it is in there still."""
 

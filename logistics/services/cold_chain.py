@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from logistics.domain.cold_chain import ExcursionFact, SilenceFact, Stay, stays
+from logistics.domain.cold_chain import DeviceFact, ExcursionFact, SilenceFact, Stay, stays
 from logistics.domain.custody import read_text, specimen_stream
 from logistics.domain.stability import Exposure
 from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
@@ -122,6 +122,39 @@ def silence_changed(session: Session, fact: SilenceFact, *, now: datetime) -> li
             )
         )
     return raised
+
+
+def device_changed(session: Session, fact: DeviceFact, *, now: datetime) -> Alert | None:
+    """Tell whose box it is, or the laboratory whose tubes are in it, that its logger is in trouble, or well again.
+
+    An open lid or a probe that is off matters where tubes are; a battery is to be changed wherever the box stands.
+    """
+    if fact.ended:
+        alerts.end_alert(session, fact.key, now=now, params={"end": fact.at.isoformat()})
+        return None
+    box = session.get(Box, fact.box_code) if fact.box_code else None
+    if box is None:
+        return None
+    load = session.get(Consignment, box.consignment_number) if box.consignment_number else None
+    if load is None and fact.kind != "battery":
+        return None
+    site_code = load.destination_code if load else box.home_code
+    if site_code is None:
+        return None
+    return alerts.raise_alert(
+        session,
+        kind=fact.kind,
+        severity="info" if load is None else "warning",
+        site_code=site_code,
+        origin_code=load.origin_code if load else None,
+        box_code=box.code,
+        consignment_number=load.number if load else None,
+        incident_key=fact.key,
+        params={**fact.params(), "consignment": load.number if load else None},
+        specimen_ids=sorted(session.scalars(select(Specimen.id).where(Specimen.box_code == box.code)).all()),
+        occurred_at=fact.since,
+        now=now,
+    )
 
 
 def exposed_tubes(

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from telemetry.codecs.base import Codec
+from telemetry.codecs.base import Codec, Source
 from telemetry.reading import BadPart, DeadReason, Message, Reading, UndecodableError, probe_fault
 
 _Probe = Annotated[int, msgspec.Meta(ge=0, le=255)]
@@ -39,12 +39,17 @@ class _Payload(msgspec.Struct, gc=False):
 _decoder = msgspec.json.Decoder(_Payload)
 
 
-def decode(payload: bytes, *, device: str) -> Message:
+def decode(payload: bytes, source: Source) -> Message:
     """Raises UndecodableError when nothing of the message can be read."""
     try:
-        return _typed(_decoder.decode(payload), device)
+        return _typed(_decoder.decode(payload), source.device)
     except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
-        return _decode_by_entry(payload, device)
+        return _decode_by_entry(payload, source.device)
+
+
+def whole(part: bytes) -> bytes:
+    """A message with this one entry, for decoding it again; without a number: its message has been receipted."""
+    return b'{"readings":[' + part + b"]}"
 
 
 def _typed(body: _Payload, device: str) -> Message:
@@ -55,7 +60,8 @@ def _typed(body: _Payload, device: str) -> Message:
         if fault is None:
             readings.append(_reading(entry, device))
         else:
-            bad.append(BadPart(msgspec.json.encode(entry), fault))
+            raw = msgspec.json.encode(entry)
+            bad.append(BadPart(raw, fault, probe=entry.probe, at=entry.at.astimezone(UTC), part=True))
     return Message(device, body.seq, tuple(readings), tuple(bad))
 
 
@@ -108,11 +114,12 @@ def _entry(item: Any, device: str) -> Reading | BadPart:
     try:
         entry = msgspec.convert(item, _Entry)
         fault = probe_fault(entry.temp_c)
-        return _reading(entry, device) if fault is None else BadPart(raw, fault)
+        reading = _reading(entry, device)
+        return reading if fault is None else BadPart(raw, fault, probe=entry.probe, at=reading.at, part=True)
     except msgspec.ValidationError as error:
-        return BadPart(raw, _reason(str(error)), str(error)[:120])
+        return BadPart(raw, _reason(str(error)), str(error)[:120], part=True)
     except OverflowError as error:  # year 1 or 9999 with an offset has no UTC counterpart
-        return BadPart(raw, DeadReason.TIME_UNREADABLE, str(error)[:120])
+        return BadPart(raw, DeadReason.TIME_UNREADABLE, str(error)[:120], part=True)
 
 
 def _reason(message: str) -> DeadReason:
@@ -123,4 +130,4 @@ def _reason(message: str) -> DeadReason:
     return DeadReason.WRONG_SHAPE
 
 
-CODEC = Codec("labrelay", decode)
+CODEC = Codec("labrelay", decode, whole=whole, receipts=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from logistics import clock, tasks
 from logistics.domain.numbers import Kind
 from logistics.models import Alert, LabelNumber, Specimen, User
 from logistics.services import label_ledger, network, overdue, pickups, planning, prints
-from telemetry.models import ExcursionRow
+from telemetry import calibration
+from telemetry.ingest import Incoming, store_batch
+from telemetry.models import DeadLetter, ExcursionRow
 from tests import courier_day, warm_box
 from tests import factories as f
 from tests.browser import desks
@@ -85,6 +88,12 @@ SCREENS = (
     Screen("manager", "/manager/excursions"),
     Screen("manager", "/manager/excursions/{excursion}", "[data-chart] canvas"),
     Screen("manager", "/manager/dashboard"),
+    Screen("manager", "/devices", "#fleet", foreign=True),  # names of makers
+    Screen("manager", "/devices/{logger}", "#bindings"),
+    Screen("manager", "/devices/{logger}/file"),
+    Screen("manager", "/devices/letters", "#letters", foreign=True),  # shows messages as they came
+    Screen("manager", "/devices/letters/{letter}", ".letter-bytes", foreign=True),
+    Screen("manager", "/devices/quarantine", "#held"),
     Screen("manager", "/registers", ".register-table", foreign=True),
     Screen("manager", "/review"),
     Screen("manager", "/consignments/{consignment}", "[data-chart] canvas"),
@@ -107,6 +116,9 @@ SCREENS = (
     Screen("admin", "/admin/users/{user}"),
     Screen("admin", "/admin/boxes"),
     Screen("admin", "/admin/boxes/{box}"),
+    Screen("admin", "/devices/new", foreign=True),  # names of formats, examples of topics
+    Screen("admin", "/devices/types", foreign=True),
+    Screen("admin", "/devices/types/new", foreign=True),
     Screen("admin", "/admin/tests"),
     Screen("admin", "/admin/tests/CBC", foreign=True),  # quotes its sources in the language they were written in
     Screen("admin", "/admin/reasons", foreign=True),  # lists both names of each
@@ -151,7 +163,19 @@ def build(session: Session) -> dict[str, Any]:
         "excursion": session.scalars(select(ExcursionRow.id).order_by(ExcursionRow.id)).all()[0],
         "user": session.scalars(select(User.id).where(User.username == "nurse")).one(),
         **desks.build(session, NOW),
+        **_loggers(session),
     }  # fmt: skip
+
+
+def _loggers(session: Session) -> dict[str, Any]:
+    """What the loggers' pages show: a certificate that runs out, a message and a burst that were set aside."""
+    due = NOW + timedelta(days=12)
+    calibration.add(session, "LG-1", number="CNAS-L1234", due_at=due, username="manager", now=NOW)
+    noise = Incoming("labrelay/v1/LG-1/readings", b"\x02\x01\x06noise")
+    ahead = {"readings": [{"at": (NOW + timedelta(hours=n)).isoformat(), "temp_c": 5} for n in (2, 3)]}
+    store_batch(session, [noise, Incoming(noise.topic, json.dumps(ahead).encode())], now=NOW)
+    session.commit()
+    return {"logger": "LG-1", "letter": session.scalars(select(DeadLetter.id).order_by(DeadLetter.id)).all()[-1]}
 
 
 def _warm_consignment(session: Session) -> str:

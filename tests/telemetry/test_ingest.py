@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from logistics.errors import Forbidden, Invalid
 from logistics.models import Alert, Consignment, Specimen
-from telemetry import devices, evaluate, http, queries, store, sweep
+from telemetry import devices, evaluate, http, quarantine, queries, store, sweep
 from telemetry.evaluate import profile_for
 from telemetry.excursion import detect
 from telemetry.ingest import BatchResult, Incoming, store_batch
@@ -112,7 +112,8 @@ def test_a_wrong_clock_is_quarantined_and_can_be_released(world: Session) -> Non
     assert result.stored == 1
     held = world.scalars(select(QuarantinedReading).order_by(QuarantinedReading.at)).all()
     assert [row.reason for row in held] == ["before_commissioning", "in_future"]
-    devices.release(world, held[1].id, offset=-timedelta(hours=3), username="manager", now=now)
+    asked = quarantine.Asked()
+    quarantine.release(world, asked, ids=[held[1].id], offset=-timedelta(hours=3), username="manager", now=now)
     world.commit()
     assert START in world.scalars(select(ReadingRow.at)).all()
     assert held[1].state == "released"

@@ -40,8 +40,11 @@ from logistics.models import (
     User,
 )
 from logistics.services import attachments, blind, label_ledger, prints
-from telemetry import devices
-from telemetry.models import ExcursionRow
+from telemetry import calibration, devices
+from telemetry.files import summary
+from telemetry.files.base import Recorded
+from telemetry.models import DeadLetter, ExcursionRow, QuarantinedReading
+from telemetry.registry_models import DeviceType, LoggerFile
 from tests import factories
 from tests.factories import COUNTY, OTHER_COUNTY, OTHER_TOWN, PIN, START, TOWN
 
@@ -58,6 +61,8 @@ OVERSIGHT = frozenset({"administrator", "auditor"})
 JOURNEY = frozenset({"collector", "courier", "receiver", "manager", "dispatcher", "auditor"})
 SEARCHERS = JOURNEY - COURIER
 AUDITOR = frozenset({"auditor"})
+KEEPERS = frozenset({"manager", "administrator", "auditor"})
+MOVERS = KEEPERS - AUDITOR
 LABEL_READERS = COLLECTOR | LABORATORY | ADMINISTRATOR | AUDITOR
 PLAN_READERS = frozenset({"dispatcher", "manager", "administrator", "auditor"})
 
@@ -296,6 +301,35 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "alerts.listing"): Row(PLAN_READERS, Listed(lambda w: f'"origin":"{TOWN}"')),
     ("POST", "alerts.acknowledge"): Row(frozenset({"manager", "dispatcher"}), HIDDEN, lambda w: {"alert_id": w.alert},
                                         _json(lambda w: {"word": "seen"})),
+    # loggers: a manager's are those of his sites, and those in boxes that are at home there
+    ("GET", "devices.fleet"): Row(KEEPERS, Listed(lambda w: w.device)),
+    ("GET", "devices.export"): Row(KEEPERS, Listed(lambda w: w.device)),
+    ("GET", "devices.new_device"): Row(ADMINISTRATOR, NETWORK),
+    ("POST", "devices.add_device"): Row(ADMINISTRATOR, NETWORK),
+    ("GET", "devices.device"): Row(KEEPERS, HIDDEN, lambda w: {"code": w.device}),
+    ("GET", "devices.edit_device"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.device}),
+    ("POST", "devices.change_device"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.device}),
+    ("POST", "devices.bind"): Row(MOVERS, HIDDEN, lambda w: {"code": w.device}),
+    ("POST", "devices.swap"): Row(MOVERS, HIDDEN, lambda w: {"code": w.device}),
+    ("POST", "devices.add_certificate"): Row(MOVERS, HIDDEN, lambda w: {"code": w.device},
+                                             lambda w: {"data": {"number": "C-1", "due": "2027-03-09"}}),
+    ("GET", "devices.certificate"): Row(
+        KEEPERS, HIDDEN, lambda w: {"code": w.device, "certificate_id": w.extra["certificate"]}),
+    ("GET", "devices.file_form"): Row(MOVERS, HIDDEN, lambda w: {"code": w.device}),
+    ("POST", "devices.take_file"): Row(MOVERS, HIDDEN, lambda w: {"code": w.device}),
+    ("GET", "devices.file_report"): Row(KEEPERS, HIDDEN, lambda w: {"code": w.device, "file_id": w.extra["file"]}),
+    ("GET", "devices.types"): Row(KEEPERS, SAME),
+    ("GET", "devices.new_type"): Row(ADMINISTRATOR, SAME),
+    ("POST", "devices.add_type"): Row(ADMINISTRATOR, NETWORK),
+    ("GET", "devices.device_type"): Row(KEEPERS, SAME, lambda w: {"code": "probe"}),
+    ("POST", "devices.change_type"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "probe"}),
+    ("GET", "devices.dead_letters"): Row(KEEPERS, Listed(lambda w: w.device)),
+    ("GET", "devices.dead_letter"): Row(KEEPERS, HIDDEN, lambda w: {"letter_id": w.extra["letter"]}),
+    ("POST", "devices.release_letters"): Row(MOVERS, Nothing("in sight alone: test_set_aside_pages proves it")),
+    ("POST", "devices.discard_letters"): Row(MOVERS, Nothing("in sight alone: test_set_aside_pages proves it")),
+    ("GET", "devices.held_readings"): Row(KEEPERS, Listed(lambda w: w.device)),
+    ("POST", "devices.release_readings"): Row(MOVERS, Nothing("in sight alone: test_set_aside_pages proves it")),
+    ("POST", "devices.discard_readings"): Row(MOVERS, Nothing("in sight alone: test_set_aside_pages proves it")),
     # administration: administrators change, auditors read
     ("GET", "admin.overview"): Row(OVERSIGHT, NETWORK),
     ("GET", "admin.sites"): Row(OVERSIGHT, NETWORK),
@@ -325,8 +359,6 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "admin.switch_user"): Row(ADMINISTRATOR, NETWORK, lambda w: {"user_id": w.user}),
     ("POST", "admin.add_box"): Row(ADMINISTRATOR, NETWORK),
     ("POST", "admin.change_box"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.box}),
-    ("POST", "admin.add_device"): Row(ADMINISTRATOR, NETWORK),
-    ("POST", "admin.bind_device"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.device}),
     ("POST", "admin.change_test"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC"}),
     ("POST", "admin.override_rule"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC"}),
     ("POST", "admin.withdraw_rule"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC", "rule_id": w.rule}),
@@ -446,6 +478,7 @@ def build(session: Session) -> World:
     devices.bind(session, "LG-OURS", "BX-A", at=START, now=START)
     devices.register(session, "LG-THEIRS", now=START)
     devices.bind(session, "LG-THEIRS", "BX-O", at=START, now=START)
+    kept = _kept(session, "LG-OURS")
     excursion = _excursion("BX-C", "LG-OURS")
     unusable = Channel(name="unusable", kind="mail", site_code=COUNTY, config={}, kinds=[])
     session.add_all([excursion, unusable])
@@ -470,6 +503,7 @@ def build(session: Session) -> World:
         user=session.scalars(select(User.id).where(User.username == "nurse")).one(),
         device="LG-OURS",
         extra={
+            **kept,
             "carried": carried,
             "waiting": waiting,
             "waiting_id": waiting_id,
@@ -606,6 +640,22 @@ def _labels(session: Session, town: str) -> tuple[int, str]:
     prints.log(session, "number_label", batch.first_number, by="admin", now=START, site=town)
     session.commit()
     return batch.id, batch.first_number
+
+
+def _kept(session: Session, device: str) -> dict[str, Any]:
+    """What is kept of a logger: a certificate, a file, a message and a reading that were set aside; and a type."""
+    due = START + timedelta(days=365)
+    certificate = calibration.add(session, device, number="C-1", due_at=due, username="manager", now=START,
+                                  file_name="c.pdf", data=b"%PDF-1.4")  # fmt: skip
+    file = LoggerFile(device_code=device, sha256="0" * 64, file_name="f.csv", format="csv", imported_at=START,
+                      imported_by="manager", summary=summary.as_json(Recorded("csv"), summary.Summary()))  # fmt: skip
+    letter = DeadLetter(received_at=START, device_code=device, topic=f"labrelay/v1/{device}/readings", raw=b"{",
+                        reason="not_json", digest=f"probe-{device}")  # fmt: skip
+    held = QuarantinedReading(device_code=device, probe=1, at=START, temp_c=5.0, body={}, reason="in_future",
+                              received_at=START)  # fmt: skip
+    session.add_all([file, letter, held, DeviceType(code="probe", name="probe", codec="ruuvi")])
+    session.flush()
+    return {"certificate": certificate.id, "file": file.id, "letter": letter.id}
 
 
 def _excursion(box: str, device: str) -> ExcursionRow:

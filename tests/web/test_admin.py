@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 from logistics.db import db
 from logistics.models import AuditEntry, Box, Channel, Courier, Reason, Site, StabilityRuleRow, Test, TestSite, User
 from logistics.services import alert_channels
-from telemetry.models import DeviceBinding
 from tests import factories
 from tests.conftest import Client
 from tests.factories import COUNTY, PASSWORD, TOWN
@@ -204,19 +203,14 @@ def test_reset_password_and_pin(app: Flask, admin: FlaskClient) -> None:
 # --- boxes, loggers ---
 
 
-def test_boxes_and_loggers(app: Flask, admin: FlaskClient) -> None:
-    """A box and a logger are added; the logger goes into the box and out of it again."""
+def test_boxes(app: Flask, admin: FlaskClient) -> None:
+    """A box is added and stands where it is at home."""
     box = {"code": "BX-N", "temp_class": "cold_2_8", "capacity": "30", "hold_h": "6.5", "home_code": TOWN}
     assert admin.post("/admin/boxes/new", data=box).status_code == 302
-    assert admin.post("/admin/devices", data={"device": "LG-N", "interval_min": "5"}).status_code == 302
-    assert admin.post("/admin/devices/LG-N/box", data={"box": "BX-N"}).status_code == 302
     with reading(app) as session:
         assert session.get_one(Box, "BX-N").location_code == TOWN
-        assert session.scalars(select(DeviceBinding.box_code).where(DeviceBinding.bound_to.is_(None))).all() == ["BX-N"]
-    assert "LG-N" in text(admin.get("/admin/boxes"))
-    assert admin.post("/admin/devices/LG-N/box", data={"box": ""}).status_code == 302
-    assert admin.post("/admin/devices/LG-N/box", data={"box": "NO-BOX"}).status_code == 404
-    assert [action for action, _ in audited(app)] == ["box_added", "device_added", "device_moved", "device_moved"]
+    assert "BX-N" in text(admin.get("/admin/boxes"))
+    assert [action for action, _ in audited(app)] == ["box_added"]
 
 
 def test_a_travelling_box_keeps_its_class(app: Flask, admin: FlaskClient) -> None:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "init": ("web.cli.data:init", "Make an empty installation with one administrator."),
     "import": ("web.cli.import_:import_", "Import sites, tests, users or orders from CSV or xlsx."),
+    "logger": ("web.cli.logger:logger", "Read the file of a logger that has no network."),
     "seed": ("web.cli.data:seed", "Fill an empty installation with the Xianning network."),
     "verify": ("web.cli.integrity:verify", "Prove that the custody record, or a bundle of it, is unedited."),
     "digest": ("web.cli.integrity:digest", "Sign the days of the custody log that are over."),

@@ -1,4 +1,4 @@
-"""Boxes and the loggers in them."""
+"""Boxes. Their loggers have pages of their own (web/views/devices)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext
 from flask_login import current_user
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -17,9 +16,7 @@ from logistics.db import db
 from logistics.models import Box
 from logistics.queries import admin as queries
 from logistics.services import admin, label_ledger
-from telemetry import devices
 from telemetry import queries as telemetry
-from telemetry.models import Device, DeviceBinding
 from web.access import access
 from web.auth import audit
 from web.rendering import locale
@@ -33,7 +30,6 @@ from web.views.admin.base import (
     blueprint,
     flag,
     needed,
-    number,
     optional,
     text,
     typed,
@@ -84,45 +80,6 @@ def change_box(code: str) -> Page:
     return attempt(work, partial(_again, code))
 
 
-@blueprint.post("/devices")
-@access(EDITOR)
-def add_device() -> Page:
-    def work(session: Session) -> Response:
-        minutes = number("interval_min")
-        device = devices.register(
-            session,
-            text("device", limit=32),
-            now=clock.now(),
-            interval_s=int((5 if minutes is None else minutes) * 60),
-            model=text("model"),
-            gateway=optional("gateway"),
-        )
-        audit(session, "device_added", device.code)
-        flash(gettext("Logger %(code)s added.", code=device.code), "ok")
-        return redirect(url_for("admin.boxes"))
-
-    return attempt(work, _list)
-
-
-@blueprint.post("/devices/<code>/box")
-@access(EDITOR)
-def bind_device(code: str) -> Page:
-    """Put the logger into a box from now on, or take it out when none is named."""
-
-    def work(session: Session) -> Response:
-        now = clock.now()
-        box_code = optional("box")
-        if box_code is None:
-            devices.unbind(session, code, at=now, now=now)
-        else:
-            devices.bind(session, code, box_code, at=now, now=now)
-        audit(session, "device_moved", code, box=box_code)
-        flash(gettext("Saved."), "ok")
-        return redirect(url_for("admin.boxes"))
-
-    return attempt(work, _list)
-
-
 def _values() -> dict[str, Any]:
     return {
         "temp_class": text("temp_class"),
@@ -140,22 +97,11 @@ def _list(problem: Problem) -> str:
     return render_template(
         "admin/boxes.html",
         boxes=found,
-        devices=device_rows(session),
         latest=telemetry.latest(session, [one.code for one in found], now=now),
         sites={one.code: one for one in queries.sites(session)},
         problem=problem,
         now=now,
     )
-
-
-def device_rows(session: Session) -> list[tuple[Device, str | None]]:
-    """Every logger and the box it is in."""
-    query = (
-        select(Device, DeviceBinding.box_code)
-        .outerjoin(DeviceBinding, (DeviceBinding.device_code == Device.code) & DeviceBinding.bound_to.is_(None))
-        .order_by(Device.code)
-    )
-    return [(row[0], row[1]) for row in session.execute(query)]
 
 
 def _again(code: str, problem: Problem) -> str:
