@@ -14,9 +14,10 @@ from logistics.domain.transitions import BOXED, State
 from logistics.models import Box, Specimen
 from logistics.services import cold_chain
 from telemetry import queries
-from telemetry.evaluate import bindings, fact, is_open, rederive_binding
+from telemetry.evaluate import bindings, rederive_binding
 from telemetry.models import Device, DeviceBinding, ExcursionRow
 from telemetry.silence import Watched, group, silent_since
+from telemetry.standing import fact, is_open
 
 # Tubes whose clock still runs towards a decision.
 UNDER_WAY = frozenset({State.COLLECTED, State.RECEIVED, *BOXED})
