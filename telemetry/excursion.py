@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from operator import itemgetter
 
 from telemetry.profile import Identity, Profile, Rule, RuleKind, Side, Versions, versions_of
 
 Sample = tuple[datetime, float]
+_temp_c = itemgetter(1)
 _ZERO = timedelta(0)
 _MINUTE = timedelta(minutes=1)
 # Above this multiple of the recording interval two readings have a gap between them worth counting.
@@ -96,6 +98,20 @@ class _Track:
     def profile(self, index: int) -> Profile:
         return next(profile for begin, end, profile in self.spans if begin <= index < end)
 
+    def reaches(self, identity: Identity) -> bool:
+        """Whether some reading may be outside of a rule: most series are far from most rules."""
+        for begin, end, profile in self.spans:
+            rule = profile.rule(identity)
+            if rule is None:
+                continue
+            if rule.kind is RuleKind.RATE:
+                return True
+            temps = self.series[begin:end]
+            worst = max(temps, key=_temp_c) if rule.upward else min(temps, key=_temp_c)
+            if rule.outside(worst[1]):
+                return True
+        return False
+
     def levels(self, rule: Rule, begin: int, end: int) -> list[float]:
         """What the rule looks at in readings begin … end: temperatures, or changes within its duration."""
         if rule.kind is not RuleKind.RATE:
@@ -165,6 +181,8 @@ def detect(series: Sequence[Sample], judge: Profile | Versions, *, now: datetime
     track = _Track.of(series, versions)
     found: list[Excursion] = []
     for identity in versions.identities:
+        if not track.reaches(identity):
+            continue
         lane = _Lane.of(track, identity)
         if not any(lane.outside):
             continue

@@ -49,9 +49,8 @@ def _check_rule(rule: Rule, profile: Profile, place: int) -> None:
         _between(rule.limit_c, LOW_C, HIGH_C, f"limit_c-{place}")
     if rule.kind in (RuleKind.CONSECUTIVE, RuleKind.CUMULATIVE):
         _minutes(rule.duration, _MINUTE, LONGEST, f"minutes-{place}")
-    if rule.kind is RuleKind.CUMULATIVE:
-        if not rule.duration < rule.window <= LONGEST_WINDOW:
-            raise Invalid("profile_window_bad", field=f"hours-{place}", days=LONGEST_WINDOW.days)
+    if rule.kind is RuleKind.CUMULATIVE and not rule.duration < rule.window <= LONGEST_WINDOW:
+        raise Invalid("profile_window_bad", field=f"hours-{place}", days=LONGEST_WINDOW.days)
     _between(rule.hysteresis_c, 0.0, MOST_HYSTERESIS_C, f"hysteresis_c-{place}")
     if rule.kind is RuleKind.RATE:
         if rule.hysteresis_c >= rule.limit_c:
