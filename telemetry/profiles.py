@@ -188,7 +188,7 @@ def known(session: Session, line: Line) -> None:
         raise Invalid("profile_scope_bad", field="code")
     tables = {SITE: Site, BOX: Box, DEVICE: Device}
     if line.scope != NETWORK and session.get(tables[line.scope], line.code) is None:
-        raise Invalid("profile_scope_unknown", field="code", what=line.code[:40])
+        raise NotFound("profile_scope_unknown", field="code", what=line.code[:40])
 
 
 def _look_again(session: Session, temp_class: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.models import Alert, Site
-from web import i18n
+from web import i18n, rule_texts
 
 ZONE = ZoneInfo(i18n.TIMEZONE)
 ACCESSIONS_SHOWN = 6
@@ -88,7 +88,7 @@ def init_app(app: Flask) -> None:
 
 
 def rule_words(code: str) -> str:
-    return str(RULES.get(code, code))
+    return str(RULES[code]) if code in RULES else rule_texts.rule_words(code)
 
 
 def words(session: Session, alert: Alert, locale: str) -> tuple[str, list[str]]:

@@ -51,7 +51,7 @@ STRICTER = replace(
     silence_intervals=1.0,
 )
 MINUTES = [1, 2, 5, 5, 5, 5, 5, 5, 10, 15, 16, 20, 21]
-TEMPS_C = [-3.0, 1.5, 2.4, 2.5, 5.0, 5.0, 5.0, 6.5, 7.4, 7.6, 8.1, 9.0, 9.0, 26.0]
+TEMPS_C = [-3.0, 1.5, 2.5, 2.5, 5.0, 5.0, 5.0, 6.5, 7.4, 7.4, 7.6, 8.1, 9.0, 9.0, 26.0]
 numbers = itertools.count(1)
 
 
@@ -95,7 +95,10 @@ def _pieces(rnd: random.Random) -> list[tuple[int, float]]:
     found: list[tuple[int, float]] = []
     while len(found) < rnd.choice([20, 50, 80]):
         temp_c = rnd.choice(TEMPS_C)
-        found += [(rnd.choice(MINUTES), temp_c) for _ in range(rnd.choice([1, 1, 2, 5, 9]))]
+        stay = [(rnd.choice(MINUTES), temp_c) for _ in range(rnd.choice([1, 1, 2, 5, 9]))]
+        found += stay
+        if rnd.random() < 0.4:  # the same again after a short break, which may come late
+            found += [(rnd.choice([1, 5]), rnd.choice([5.0, 7.6])), *stay]
     return found
 
 
@@ -126,7 +129,7 @@ def _check(session: Session, rnd: random.Random) -> None:
     if rnd.random() < 0.5:
         rnd.shuffle(arrivals)
     else:  # nearly in order, some late: the evaluation really starts in the middle
-        arrivals.sort(key=lambda one: one[1] + rnd.choice([0, 0, 0, rnd.randint(0, 90)]) * MINUTE)
+        arrivals.sort(key=lambda one: one[1] + rnd.choice([0, 0, 0, rnd.randint(5, 120)]) * MINUTE)
     arrivals += rnd.sample(arrivals, len(arrivals) // 4)
     now = START
     while arrivals:

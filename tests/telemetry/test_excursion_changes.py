@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from logistics.errors import Invalid
+from logistics.errors import Invalid, NotFound
 from logistics.models import Alert, Box
 from telemetry import devices, profiles, queries
 from telemetry.excursion import detect
@@ -20,7 +20,7 @@ from telemetry.models import ExcursionChange, ExcursionRow, ProbeState
 from telemetry.profile import COLD, FROM_THE_BEGINNING, Profile, Rule, RuleKind, Side, Versions, read_snapshot
 from telemetry.profiles import BOX, DEVICE, SITE, Line
 from tests import factories as f
-from tests.factories import COUNTY, START, TOWN
+from tests.factories import COUNTY, START
 
 MINUTE = timedelta(minutes=1)
 END = START + timedelta(hours=6)
@@ -93,6 +93,23 @@ def test_a_snapshot_can_be_read_again() -> None:
     assert again.snapshot() == COLD.snapshot()
     series = [(START + i * 5 * MINUTE, 9.0) for i in range(9)]
     assert [e.key for e in detect(series, again)] == [e.key for e in detect(series, COLD)]
+
+
+@both
+def test_a_quick_rise_inside_the_band_is_seen_reading_by_reading(world: Session) -> None:
+    """Nothing but the rate is broken, and each reading comes alone: the probe is quiet, and is looked at all the
+    same."""
+    rule = Rule("rise_4_in_15", RuleKind.RATE, Side.UPPER, 4.0, 15 * MINUTE, hysteresis_c=1.0)
+    profiles.save(world, Line("cold_2_8"), replace(COLD, rules=(*COLD.rules, rule)), valid_from=START, reason="rate",
+                  username="admin", now=START)  # fmt: skip
+    world.commit()
+    for index, temp_c in enumerate([2.6, 2.6, 2.6, 5.0, 7.4, 7.4, 7.4, 7.4, 7.4]):
+        at = START + index * 5 * MINUTE
+        send(world, [temp_c], start=at, now=at)
+        assert world.scalars(select(ProbeState.quiet)).one() == (index not in (4, 5))
+    [row] = queries.excursions(world, "BX-C")
+    assert (row.kind, row.start_at, row.end_at) == ("rate", START + 20 * MINUTE, START + 30 * MINUTE)
+    assert row.peak == pytest.approx(4.8)
 
 
 @both
@@ -223,7 +240,8 @@ def test_a_version_names_what_is_wrong_with_it(world: Session) -> None:
     assert refused(rule(window=timedelta(minutes=60))) == ("profile_window_bad", "hours-1")
     assert refused(rule(limit_c=1.0)) == ("profile_limit_inside", "limit_c-1")
     assert refused(rule(code="above_8_for_30")) == ("profile_rule_twice", "limit_c-1")
-    assert refused(line=Line("cold_2_8", BOX, "BX-NONE")) == ("profile_scope_unknown", "code")
     assert refused(line=Line("cold_2_8", SITE, "")) == ("profile_scope_bad", "code")
+    with pytest.raises(NotFound):
+        profiles.save(world, Line("cold_2_8", BOX, "BX-NONE"), COLD, valid_from=START, reason="x", username="admin",
+                      now=START)  # fmt: skip
     assert world.execute(text("SELECT count(*) FROM profile_version")).scalar() == 0
-    assert TOWN
