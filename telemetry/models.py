@@ -192,7 +192,9 @@ class BoxForecast(Base):
     limit_c: Mapped[float | None] = mapped_column(Double)
     crosses_at: Mapped[datetime | None]
     error_s: Mapped[float | None] = mapped_column(Double)
-    warned: Mapped[bool] = mapped_column(default=False)  # an alert stands
+    chance: Mapped[float] = mapped_column(Double, default=0.0)
+    warned: Mapped[bool] = mapped_column(default=False)  # a warning stands
+    contrary_since: Mapped[datetime | None]  # telemetry.forecast.State
 
 
 class DeadLetter(Base):

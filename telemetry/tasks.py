@@ -7,7 +7,7 @@ from celery import shared_task
 from logistics import clock
 from logistics.db import db, set_reading, transaction
 from logistics.services import cold_chain
-from telemetry import sweep
+from telemetry import foresee, sweep
 
 
 @shared_task(name="telemetry.tasks.sweep_silence")  # type: ignore[untyped-decorator,unused-ignore]
@@ -18,6 +18,8 @@ def sweep_silence() -> None:
         sweep.silence(session, now=now)
     with transaction() as session:
         sweep.open_runs(session, now=now)
+    with transaction() as session:
+        foresee.update(session, now=now)
     _refresh()
 
 

@@ -44,7 +44,9 @@ def upgrade():
     sa.Column('limit_c', sa.Double(), nullable=True),
     sa.Column('crosses_at', logistics.db.UTCDateTime(), nullable=True),
     sa.Column('error_s', sa.Double(), nullable=True),
+    sa.Column('chance', sa.Double(), nullable=False),
     sa.Column('warned', sa.Boolean(), nullable=False),
+    sa.Column('contrary_since', logistics.db.UTCDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['box_code'], ['box.code'], name=op.f('fk_box_forecast_box_code_box')),
     sa.PrimaryKeyConstraint('box_code', name=op.f('pk_box_forecast'))
     )
