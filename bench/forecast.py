@@ -101,7 +101,6 @@ class Score:
     warnings: int = 0
     days: float = 0.0
     leads: list[float] = field(default_factory=list)
-    misses_min: list[float] = field(default_factory=list)
 
     def line(self, name: str) -> str:
         share = 100 * self.foretold / self.breaches if self.breaches else math.nan
@@ -113,8 +112,8 @@ class Score:
 
 
 def score(chance: Chance, days: Sequence[tuple[list[Sample], datetime]]) -> Score:
-    """Foretold: a warning stands ten minutes before the breach. False: a warning after which, until an hour after its
-    end, no breach comes."""
+    """Foretold: a warning stands ten minutes before an excursion begins. False: a warning during which, and in the hour
+    after it, no reading leaves the band."""
     total = Score()
     for series, arrival in days:
         spans: list[tuple[datetime, datetime]] = []
@@ -140,8 +139,9 @@ def score(chance: Chance, days: Sequence[tuple[list[Sample], datetime]]) -> Scor
             if ahead:
                 total.foretold += 1
                 total.leads.append((start - ahead[0]) / MINUTE)
+        outside = [at for at, temp_c in series if not LOW_C <= temp_c <= HIGH_C]
         for begin, end in spans:
-            if not any(begin <= start <= end + timedelta(hours=1) for start in starts):
+            if not any(begin <= at <= end + timedelta(hours=1) for at in outside):
                 total.false += 1
     return total
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from flask_babel import gettext
 
@@ -15,6 +16,10 @@ _RATE = re.compile(r"(?P<side>rise|fall)_(?P<limit>[\d.]+)_in_(?P<minutes>[\d.]+
 
 def rule_words(code: str) -> str:
     """The rule in words; the code itself when it says nothing that is known."""
+    return str(_words(code))
+
+
+def _words(code: str) -> Any:
     if found := _RUN.fullmatch(code):
         return gettext("%(limit)s for %(minutes)s minutes", limit=_limit(found), minutes=found["minutes"])
     if found := _SUM.fullmatch(code):
@@ -37,11 +42,13 @@ def rule_words(code: str) -> str:
 def _limit(found: re.Match[str]) -> str:
     limit = found["limit"].replace("-", "−")
     if found["side"] == "above":
-        return (
+        words = (
             gettext("at or above %(limit)s °C", limit=limit)
             if found["or"]
             else gettext("above %(limit)s °C", limit=limit)
         )
-    return (
-        gettext("at or below %(limit)s °C", limit=limit) if found["or"] else gettext("below %(limit)s °C", limit=limit)
-    )
+    elif found["or"]:
+        words = gettext("at or below %(limit)s °C", limit=limit)
+    else:
+        words = gettext("below %(limit)s °C", limit=limit)
+    return str(words)

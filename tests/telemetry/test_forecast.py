@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from logistics.models import Alert, Consignment
 from telemetry import devices, foresee
 from telemetry.excursion import Sample
-from telemetry.forecast import CONFIRMED, DENIED, State, crossing, outlook
+from telemetry.forecast import DENIED, LIKELY, State, crossing, outlook
 from telemetry.ingest import Incoming, store_batch
 from telemetry.models import BoxForecast
 from telemetry.profile import Side
@@ -37,7 +37,7 @@ def test_an_exact_exponential_is_met() -> None:
         found = crossing(warming(tau, ambient), 8.0, Side.UPPER)
         true = START + tau * math.log((ambient - 4.0) / (ambient - 8.0)) * MINUTE
         assert found is not None
-        assert found.chance > 0.6
+        assert found.chance > LIKELY
         assert abs(found.at - true) < max(found.error, 5 * MINUTE)
 
 
@@ -52,7 +52,7 @@ def test_noise_widens_the_error() -> None:
 def test_a_curve_that_levels_off_below_the_limit_is_no_crossing() -> None:
     """After a lid was open the packs take the heat up again: a straight line would run on."""
     found = crossing(warming(12, 7.2), 8.0, Side.UPPER)
-    assert found is None or found.chance < 0.35
+    assert found is None or found.chance < LIKELY
 
 
 def test_no_warning_where_none_is_due() -> None:
@@ -60,7 +60,7 @@ def test_no_warning_where_none_is_due() -> None:
     steady = [(START + i * 5 * MINUTE, 5.0 + 0.1 * (-1) ** i) for i in range(7)]
     for series in (steady, [(at, 7.0 - 0.1 * i) for i, (at, _) in enumerate(steady)]):
         found = crossing(series, 8.0, Side.UPPER)
-        assert found is None or found.chance < 0.35
+        assert found is None or found.chance < LIKELY
     assert crossing([(at, temp + 6) for at, temp in steady], 8.0, Side.UPPER) is None
     assert crossing(warming(120, 20.0)[:3], 8.0, Side.UPPER) is None
     assert crossing([], 8.0, Side.UPPER) is None
@@ -74,17 +74,16 @@ def test_freezing_is_foretold_too() -> None:
     assert abs(found.at - (START + 300 * math.log(15 / 12) * MINUTE)) < max(found.error, 10 * MINUTE)
 
 
-def test_a_warning_needs_agreement_and_ends_by_agreement() -> None:
-    """One likely evaluation is none; it stands through a doubt and ends when the doubt lasts."""
-    state, at = State(), START
-    state = state.after(at, 1.0)
+def test_a_warning_stands_through_a_doubt() -> None:
+    """It is raised by a likely crossing and ends only when the doubt lasts."""
+    state = State().after(START, LIKELY / 2)
     assert not state.warned
-    assert not state.after(at + CONFIRMED, 0.0).warned
-    state = state.after(at + CONFIRMED, 1.0)
+    state = state.after(START, 1.0)
     assert state.warned
-    state = state.after(at + CONFIRMED + MINUTE, 0.0)
+    state = state.after(START + MINUTE, 0.0)
     assert state.warned
-    assert not state.after(at + CONFIRMED + MINUTE + DENIED, 0.0).warned
+    assert state.after(START + MINUTE + DENIED, 1.0).warned
+    assert not state.after(START + MINUTE + DENIED, 0.0).warned
 
 
 @pytest.mark.both_databases

@@ -391,6 +391,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "admin.add_contract"): Row(ADMINISTRATOR, NETWORK),
     ("GET", "admin.contract"): Row(OVERSIGHT, NETWORK, lambda w: {"reference": "WS-1"}),
     ("POST", "admin.change_contract"): Row(ADMINISTRATOR, NETWORK, lambda w: {"reference": "WS-1"}),
+    ("GET", "temperatures.box"): Row(
+        JOURNEY, HIDDEN, lambda w: {"code": "BX-PROBE"},
+        lambda w: {"query_string": {"from": START.isoformat(), "to": (START + timedelta(hours=1)).isoformat()}}),
     # alarm profiles
     ("GET", "profiles.listing"): Row(frozenset({"manager", "administrator", "auditor"}), Listed(lambda w: "BX-PROBE")),
     ("GET", "profiles.edit"): Row(
