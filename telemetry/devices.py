@@ -14,9 +14,10 @@ from logistics.models import Box, Site
 from logistics.services import cold_chain
 from telemetry import routes
 from telemetry.codecs import CODECS, DEFAULT_CODEC, options
-from telemetry.evaluate import bindings, fact, is_open, rederive_binding
+from telemetry.evaluate import bindings, rederive_binding
 from telemetry.models import Device, DeviceBinding, ExcursionChange, ExcursionRow, ProbeState
 from telemetry.registry_models import DeviceType
+from telemetry.standing import fact, is_open
 
 _FORBIDDEN = set("/+#$\0")  # characters of MQTT topics
 HIGHEST_PROBE = 255

@@ -116,7 +116,7 @@ class ProbeState(Base):
     probe: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     newest_at: Mapped[datetime]
     newest_c: Mapped[float | None] = mapped_column(Double)
-    # Every reading from here on is all clear and in one box: more of them change nothing. None: that is not known.
+    # Here no run was under way, and all is clear since, in one box: more of that changes nothing. None: not known.
     quiet_since: Mapped[datetime | None]
 
 
@@ -147,10 +147,11 @@ class ExcursionRow(Base):
     device_code: Mapped[str] = mapped_column(ForeignKey("device.code"))
     probe: Mapped[int] = mapped_column(SmallInteger)
     rule_code: Mapped[str]
-    kind: Mapped[str]  # consecutive | cumulative | immediate
+    rule_key: Mapped[str] = mapped_column(default="")  # the same rule, also after its figures were edited
+    kind: Mapped[str]  # consecutive | cumulative | immediate | rate
     side: Mapped[str]  # upper | lower
     limit_c: Mapped[float] = mapped_column(Double)
-    profile: Mapped[dict[str, Any]]  # snapshot
+    profile: Mapped[dict[str, Any]]  # snapshot of the version valid at triggered_at
     start_at: Mapped[datetime]
     triggered_at: Mapped[datetime]
     last_at: Mapped[datetime]
@@ -160,6 +161,7 @@ class ExcursionRow(Base):
     min_c: Mapped[float] = mapped_column(Double)
     max_c: Mapped[float] = mapped_column(Double)
     mean_c: Mapped[float] = mapped_column(Double)
+    peak: Mapped[float | None] = mapped_column(Double)  # the worst level; of a rate rule the change in °C
     minutes: Mapped[float] = mapped_column(Double)
     area_c_min: Mapped[float] = mapped_column(Double)
     reading_count: Mapped[int]
@@ -173,15 +175,53 @@ class ExcursionRow(Base):
 
 
 class ExcursionChange(Base):
-    """What late or new readings changed about an excursion: raised, grew, ended, reopened, withdrawn."""
+    """What late or new readings changed about an excursion. ``detail``: its figures from then on; of merged rows
+    ``from``: [ids], of a part that split off ``of``: id, of one that went into another ``into``: id."""
 
     __tablename__ = "excursion_change"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     excursion_id: Mapped[int] = mapped_column(ForeignKey("excursion.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime]
-    what: Mapped[str]  # raised | changed | ended | reopened | withdrawn
+    what: Mapped[str]  # raised | one of telemetry.standing.RECORDED | withdrawn | assessed
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class ProfileVersion(Base):
+    """A version of an alarm profile: for a temperature class, or for a site, box or logger of it. Never changed."""
+
+    __tablename__ = "profile_version"
+    __table_args__ = (Index("ix_profile_version_line", "temp_class", "scope", "scope_code", "valid_from"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stamp: Mapped[str] = mapped_column(unique=True)  # drawn at random: tells processes to look again
+    temp_class: Mapped[str]
+    scope: Mapped[str] = mapped_column(default="")  # "": the network | site | box | device
+    scope_code: Mapped[str] = mapped_column(default="")
+    valid_from: Mapped[datetime]
+    body: Mapped[dict[str, Any] | None]  # telemetry.profile.Profile.snapshot; None: given up
+    reason: Mapped[str]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+
+
+class BoxForecast(Base):
+    """Where the newest readings of a box under way lead: when it will cross a limit. One row a box."""
+
+    __tablename__ = "box_forecast"
+
+    box_code: Mapped[str] = mapped_column(ForeignKey("box.code"), primary_key=True)
+    device_code: Mapped[str]
+    probe: Mapped[int] = mapped_column(SmallInteger)
+    newest_at: Mapped[datetime]  # event time of the newest reading that was looked at
+    computed_at: Mapped[datetime]
+    side: Mapped[str | None]  # upper | lower; None: no crossing is in sight
+    limit_c: Mapped[float | None] = mapped_column(Double)
+    crosses_at: Mapped[datetime | None]
+    error_s: Mapped[float | None] = mapped_column(Double)
+    chance: Mapped[float] = mapped_column(Double, default=0.0)
+    warned: Mapped[bool] = mapped_column(default=False)  # a warning stands
+    contrary_since: Mapped[datetime | None]  # telemetry.forecast.State
 
 
 class DeadLetter(Base):

@@ -12,16 +12,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from logistics import clock
 from logistics.domain.cold_chain import Stay
 from logistics.domain.stability import Exposure
 from logistics.models import Box
 from logistics.services.cold_chain import boxed_times
 from logistics.services.stability import STORAGE_C
 from telemetry import exposure as exposure_rules
-from telemetry import store
+from telemetry import profiles, store
 from telemetry.excursion import Sample
 from telemetry.models import Device, DeviceBinding, ExcursionRow, ProbeState
-from telemetry.profile import COLD, PROFILES, Profile
+from telemetry.profile import Profile
 from telemetry.silence import silence_limit
 
 CHART_POINTS = 1500
@@ -55,7 +56,7 @@ class ChartSeries:
 def latest(session: Session, box_codes: Iterable[str], *, now: datetime) -> dict[str, Latest]:
     """The newest reading of each box that has a logger and has spoken."""
     rows = session.execute(
-        select(DeviceBinding, Device, Box.temp_class, ProbeState.newest_at, ProbeState.newest_c)
+        select(DeviceBinding, Device, Box.temp_class, Box.home_code, ProbeState.newest_at, ProbeState.newest_c)
         .join(Device, Device.code == DeviceBinding.device_code)
         .join(Box, Box.code == DeviceBinding.box_code)
         .join(
@@ -70,26 +71,28 @@ def latest(session: Session, box_codes: Iterable[str], *, now: datetime) -> dict
         .order_by(DeviceBinding.probe.desc())
     ).all()
     found: dict[str, Latest] = {}
-    for binding, device, temp_class, at, temp_c in rows:
-        if temp_c is None:
+    catalogue = profiles.catalogue(session) if rows else None
+    for binding, device, temp_class, home_code, at, temp_c in rows:
+        if temp_c is None or catalogue is None:
             continue
-        profile = PROFILES.get(temp_class, COLD)
+        versions = catalogue.versions(temp_class, home_code, binding.box_code, device.code, device.interval_s)
+        profile = versions.at(at)
         found[binding.box_code] = Latest(
             binding.box_code,
             binding.device_code,
             at,
             temp_c,
-            now - at <= silence_limit(timedelta(seconds=device.interval_s)),
+            now - at <= profile.silence_after,
             profile.low_c <= temp_c <= profile.high_c,
             device.battery_pct,
         )
     return found
 
 
-def band(session: Session, box_code: str) -> Profile | None:
-    """The profile that judges a box: ``low_c``, ``high_c`` and the rules."""
-    temp_class = session.scalar(select(Box.temp_class).where(Box.code == box_code))
-    return None if temp_class is None else PROFILES.get(temp_class, COLD)
+def band(session: Session, box_code: str, *, at: datetime | None = None) -> Profile | None:
+    """The profile that judges a box now, or judged it then: ``low_c``, ``high_c`` and the rules."""
+    box = session.get(Box, box_code)
+    return None if box is None else profiles.of_box(session, box, at=at or clock.now())
 
 
 def chart(

@@ -17,13 +17,19 @@ MASS_COUNT = 3
 @dataclass(frozen=True, slots=True)
 class Watched:
     """A logger as the watch sees it. ``last_at``: event time of its newest reading; None if it never
-    spoke."""
+    spoke. ``limit`` and ``grace`` are its profile's; without one the limit follows from the interval."""
 
     device: str
     interval: timedelta
     last_at: datetime | None
     watched_since: datetime
     gateway: str | None = None
+    limit: timedelta | None = None
+    grace: timedelta = GRACE
+
+    @property
+    def silent_after(self) -> timedelta:
+        return silence_limit(self.interval) if self.limit is None else self.limit
 
 
 def silence_limit(interval: timedelta) -> timedelta:
@@ -34,13 +40,13 @@ def silence_limit(interval: timedelta) -> timedelta:
 def silent_since(watched: Watched, *, now: datetime) -> datetime | None:
     """The instant of the last reading when the logger is silent now, else None."""
     last = watched.last_at or watched.watched_since
-    return last if now - last > silence_limit(watched.interval) else None
+    return last if now - last > watched.silent_after else None
 
 
-def alert_due(watched: Watched, *, now: datetime, grace: timedelta = GRACE) -> bool:
+def alert_due(watched: Watched, *, now: datetime) -> bool:
     """Silence becomes an alert only after a grace time: a lift or a tunnel is no incident."""
     since = silent_since(watched, now=now)
-    return since is not None and now - since > silence_limit(watched.interval) + grace
+    return since is not None and now - since > watched.silent_after + watched.grace
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from logistics.domain.stability import Exposure
 from logistics.domain.transitions import BOXED, State
 from logistics.models import Box, Specimen
 from logistics.services import cold_chain
-from telemetry import queries
-from telemetry.evaluate import bindings, fact, is_open, rederive_binding
+from telemetry import profiles, queries
+from telemetry.evaluate import bindings, rederive_binding
 from telemetry.models import Device, DeviceBinding, ExcursionRow
+from telemetry.profile import Profile
 from telemetry.silence import Watched, group, silent_since
+from telemetry.standing import fact, is_open
 
 # Tubes whose clock still runs towards a decision.
 UNDER_WAY = frozenset({State.COLLECTED, State.RECEIVED, *BOXED})
@@ -28,19 +30,24 @@ LATE_TUBES = timedelta(hours=6)
 def silence(session: Session, *, now: datetime) -> int:
     """Mark loggers that fell silent or speak again and tell logistics. Returns how many are silent."""
     rows = session.execute(
-        select(Device, DeviceBinding)
+        select(Device, DeviceBinding, Box.temp_class, Box.home_code)
         .join(DeviceBinding, DeviceBinding.device_code == Device.code)
+        .join(Box, Box.code == DeviceBinding.box_code)
         .where(Device.active, DeviceBinding.bound_to.is_(None))
         .order_by(Device.code, DeviceBinding.probe)
     ).all()
     devices: dict[str, Device] = {}
     boxes: dict[str, list[str]] = {}
     since: dict[str, datetime] = {}
-    for device, binding in rows:
+    judging: dict[str, Profile] = {}
+    catalogue = profiles.catalogue(session)
+    for device, binding, temp_class, home_code in rows:
+        versions = catalogue.versions(temp_class, home_code, binding.box_code, device.code, device.interval_s)
+        judging.setdefault(device.code, versions.at(now))
         devices[device.code] = device
         boxes.setdefault(device.code, []).append(binding.box_code)
         since[device.code] = min(since.get(device.code, binding.bound_from), binding.bound_from)
-    watched = [_watched(device, since[code]) for code, device in devices.items()]
+    watched = [_watched(device, since[code], judging[code]) for code, device in devices.items()]
     silent = {logger.device: silent_since(logger, now=now) for logger in watched}
     for code, began in silent.items():
         if devices[code].silent_since != began:
@@ -59,12 +66,14 @@ def silence(session: Session, *, now: datetime) -> int:
     return sum(1 for began in silent.values() if began is not None)
 
 
-def _watched(device: Device, bound_from: datetime) -> Watched:
+def _watched(device: Device, bound_from: datetime, profile: Profile) -> Watched:
     since = max(device.commissioned_at or bound_from, bound_from)
     last_at = device.last_reading_at
     if last_at is not None and last_at < since:
         last_at = None  # what it said before it was in this box is not about this box
-    return Watched(device.code, timedelta(seconds=device.interval_s), last_at, since, device.gateway)
+    return Watched(
+        device.code, profile.interval, last_at, since, device.gateway, profile.silence_after, profile.silence_grace
+    )
 
 
 def _speaks_again(session: Session, devices: dict[str, Device], code: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ from flask import current_app
 from logistics import clock
 from logistics.db import db, set_reading, transaction
 from logistics.services import cold_chain
-from telemetry import storage, sweep
+from telemetry import foresee, storage, sweep
 
 
 @shared_task(name="telemetry.tasks.sweep_silence")  # type: ignore[untyped-decorator,unused-ignore]
@@ -19,6 +19,8 @@ def sweep_silence() -> None:
         sweep.silence(session, now=now)
     with transaction() as session:
         sweep.open_runs(session, now=now)
+    with transaction() as session:
+        foresee.update(session, now=now)
     _refresh()
 
 

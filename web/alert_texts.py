@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.models import Alert, Site
-from web import i18n
+from web import i18n, rule_texts
 
 ZONE = ZoneInfo(i18n.TIMEZONE)
 ACCESSIONS_SHOWN = 6
@@ -88,7 +88,7 @@ def init_app(app: Flask) -> None:
 
 
 def rule_words(code: str) -> str:
-    return str(RULES.get(code, code))
+    return str(RULES[code]) if code in RULES else rule_texts.rule_words(code)
 
 
 def words(session: Session, alert: Alert, locale: str) -> tuple[str, list[str]]:
@@ -171,11 +171,13 @@ def _excursion(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
 
 
 def _forecast(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
-    return [
-        gettext(
-            "Will cross %(limit)s at about %(at)s.", limit=celsius(facts.get("limit_c")), at=clock_time(facts.get("at"))
-        )
-    ]
+    told = {"limit": celsius(facts.get("limit_c")), "at": clock_time(facts.get("at"))}
+    if facts.get("error_min") is None:
+        return [gettext("Will cross %(limit)s at about %(at)s.", **told)]
+    lines = [gettext("Will cross %(limit)s at about %(at)s ± %(n)s min.", n=facts["error_min"], **told)]
+    if facts.get("expected_at"):
+        lines.append(gettext("It is expected to arrive at %(at)s.", at=clock_time(facts["expected_at"])))
+    return lines
 
 
 def _silence(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:

@@ -57,6 +57,8 @@ ACTIONS: dict[str, Any] = {
     "reason_opened": _l("opened a reason"),
     "channel_added": _l("added an alert channel"),
     "channel_changed": _l("changed an alert channel"),
+    "profile_changed": _l("stored a version of an alarm profile"),
+    "profile_given_up": _l("gave an own alarm profile up"),
     "channel_tried": _l("tried an alert channel"),
     "blind_made": _l("made a blind sample"),
     "blind_read": _l("looked at what a blind sample is"),

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import url_for
 from flask_babel import gettext
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from logistics.domain.custody import Event, EventType
-from logistics.models import Specimen
+from logistics.domain.access import Scope
+from logistics.domain.custody import Event, EventType, consignment_stream, read_text
+from logistics.models import Consignment, CustodyEvent, Specimen
 from logistics.services import assessment
 from logistics.services.assessment import TubeAssessment
 from telemetry import queries
@@ -73,6 +76,37 @@ def event_lines(events: Iterable[Event]) -> list[dict[str, str]]:
         for event in events
         if event.type in SHOWN
     ]
+
+
+MOST_LOADS = 60
+
+
+def box_events(session: Session, box_code: str, start: datetime, end: datetime, scope: Scope) -> list[dict[str, str]]:
+    """The custody events of what the box carried in start … end, as far as it concerns the scope, as lines."""
+    loads = session.execute(
+        select(Consignment.number, Consignment.origin_code, Consignment.destination_code)
+        .where(
+            Consignment.box_code == box_code,
+            Consignment.opened_at < end,
+            or_(Consignment.closed_at.is_(None), Consignment.closed_at > start),
+        )
+        .order_by(Consignment.opened_at.desc())
+        .limit(MOST_LOADS)
+    ).all()
+    streams = [
+        consignment_stream(load.number) for load in loads if scope.covers(load.origin_code, load.destination_code)
+    ]
+    bodies = session.scalars(select(CustodyEvent.body).where(CustodyEvent.stream.in_(streams)))
+    events = sorted((read_text(body) for body in bodies), key=lambda event: event.occurred_at)
+    return event_lines(event for event in events if start <= event.occurred_at <= end)
+
+
+def source(box_code: str | None, start: datetime, end: datetime) -> str | None:
+    """Where the chart's script asks for all probes of this stretch, and for finer data when it is zoomed."""
+    if box_code is None or not start < end:
+        return None
+    span: dict[str, Any] = {"from": start.isoformat(), "to": end.isoformat()}
+    return url_for("temperatures.box", code=box_code, **span)
 
 
 def judged(session: Session, specimens: Sequence[Specimen], *, now: datetime) -> list[TubeAssessment]:

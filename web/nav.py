@@ -36,6 +36,7 @@ ITEMS = (
     Item("unsent.listing", _l("Not sent"), "hourglass", ("collector", "receiver", "dispatcher", "manager")),
     Item("manager.excursions", _l("Excursions"), "thermometer", ("manager", "auditor")),
     Item("devices.fleet", _l("Loggers"), "radio", ("manager", "administrator", "auditor")),
+    Item("profiles.listing", _l("Alarm profiles"), "settings", ("manager", "administrator")),
     Item("loads.send", _l("Loads"), "swap", ("receiver", "manager")),
     Item("send_outs.listing", _l("To be sent out"), "signature", ("receiver", "manager")),
     Item("nonconformities.listing", _l("Nonconformities"), "warning", ("receiver", "manager", "collector", "auditor")),

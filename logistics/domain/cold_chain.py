@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from logistics.domain.custody import Event
@@ -103,6 +103,34 @@ class DeviceFact:
             "since": self.since.isoformat(),
             "minutes": round((self.at - self.since).total_seconds() / 60),
             "battery_pct": None if self.battery_pct is None else round(self.battery_pct),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastFact:
+    """A box will cross ``limit_c`` at about ``at`` ± ``error``, before it is expected to arrive."""
+
+    box_code: str
+    consignment_number: str
+    device_code: str
+    side: str  # upper | lower
+    limit_c: float
+    at: datetime
+    error: timedelta
+    expected_at: datetime | None
+
+    def params(self) -> dict[str, Any]:
+        """What fills the alert's sentence; the minute in steps of five, so that a trembling estimate is no news."""
+        step = timedelta(minutes=5)
+        day = self.at.replace(hour=0, minute=0, second=0, microsecond=0)
+        return {
+            "box": self.box_code,
+            "device": self.device_code,
+            "side": self.side,
+            "limit_c": self.limit_c,
+            "at": (day + round((self.at - day) / step) * step).isoformat(),
+            "error_min": max(5, round(self.error / step) * 5),
+            "expected_at": self.expected_at.isoformat() if self.expected_at else None,
         }
 
 

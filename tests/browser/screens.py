@@ -87,6 +87,8 @@ SCREENS = (
     Screen("manager", "/manager/alerts/{alert}"),
     Screen("manager", "/manager/excursions"),
     Screen("manager", "/manager/excursions/{excursion}", "[data-chart] canvas"),
+    Screen("manager", "/profiles/"),
+    Screen("manager", "/profiles/cold_2_8?scope=box&code={box}"),
     Screen("manager", "/manager/dashboard"),
     Screen("manager", "/devices", "#fleet", foreign=True),  # names of makers
     Screen("manager", "/devices/{logger}", "#bindings"),

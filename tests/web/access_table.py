@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -40,10 +40,11 @@ from logistics.models import (
     User,
 )
 from logistics.services import attachments, blind, label_ledger, prints
-from telemetry import calibration, devices
+from telemetry import calibration, devices, profiles
 from telemetry.files import summary
 from telemetry.files.base import Recorded
 from telemetry.models import DeadLetter, ExcursionRow, QuarantinedReading
+from telemetry.profile import COLD
 from telemetry.registry_models import DeviceType, LoggerFile
 from tests import factories
 from tests.factories import COUNTY, OTHER_COUNTY, OTHER_TOWN, PIN, START, TOWN
@@ -422,6 +423,23 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "admin.add_contract"): Row(ADMINISTRATOR, NETWORK),
     ("GET", "admin.contract"): Row(OVERSIGHT, NETWORK, lambda w: {"reference": "WS-1"}),
     ("POST", "admin.change_contract"): Row(ADMINISTRATOR, NETWORK, lambda w: {"reference": "WS-1"}),
+    ("GET", "temperatures.box"): Row(
+        JOURNEY, HIDDEN, lambda w: {"code": "BX-PROBE"},
+        lambda w: {"query_string": {"from": START.isoformat(), "to": (START + timedelta(hours=1)).isoformat()}}),
+    # alarm profiles
+    ("GET", "profiles.listing"): Row(frozenset({"manager", "administrator", "auditor"}), Listed(lambda w: "BX-PROBE")),
+    ("GET", "profiles.edit"): Row(
+        frozenset({"manager", "administrator", "auditor"}), HIDDEN,
+        lambda w: {"temp_class": "cold_2_8", "scope": "box", "code": "BX-PROBE"}),
+    ("POST", "profiles.save"): Row(
+        frozenset({"manager", "administrator"}), HIDDEN,
+        lambda w: {"temp_class": "cold_2_8", "scope": "box", "code": "BX-PROBE"}, lambda w: {"data": {"low_c": "x"}}),
+    ("POST", "profiles.give_up"): Row(
+        frozenset({"manager", "administrator"}), HIDDEN,
+        lambda w: {"temp_class": "cold_2_8", "scope": "box", "code": "BX-PROBE"}, lambda w: {"data": {"low_c": "x"}}),
+    ("POST", "profiles.try_out"): Row(
+        frozenset({"manager", "administrator"}), HIDDEN,
+        lambda w: {"temp_class": "cold_2_8", "scope": "box", "code": "BX-PROBE"}, lambda w: {"data": {"low_c": "x"}}),
     # the laboratory manager
     ("GET", "manager.inbox"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
     ("GET", "manager.inbox_rows"): Row(PLAN_READERS, Listed(lambda w: f"/manager/alerts/{w.alert}")),
@@ -480,6 +498,11 @@ def build(session: Session) -> World:
     devices.bind(session, "LG-THEIRS", "BX-O", at=START, now=START)
     kept = _kept(session, "LG-OURS")
     excursion = _excursion("BX-C", "LG-OURS")
+    session.add(Box(code="BX-PROBE", temp_class="cold_2_8", home_code=TOWN, location_code=TOWN))
+    session.commit()
+    stricter = replace(COLD, rules=COLD.rules[:1])
+    profiles.save(session, profiles.Line("cold_2_8", profiles.BOX, "BX-PROBE"), stricter, valid_from=START,
+                  reason="probe", username="admin", now=START)  # fmt: skip
     unusable = Channel(name="unusable", kind="mail", site_code=COUNTY, config={}, kinds=[])
     session.add_all([excursion, unusable])
     token = ApiToken(user_id=1, name="probe", secret_sha256="0" * 64, created_at=START)

@@ -94,6 +94,7 @@ def picture(session: Session, found: Record) -> dict[str, Any]:
         "points": points,
         "gaps": gaps,
         "band": charts.band(session, one.box_code),
+        "source": charts.source(one.box_code, one.opened_at - PADDING, until),
         "events": charts.event_lines(events),
         "sites": [
             {"code": site.code, "name": site.name(locale()), "tier": _tier(site.tier), "lat": site.lat, "lon": site.lon}

@@ -175,7 +175,8 @@ def _picture(session: Session, one: Episode, loads: list[Consignment], now: date
     points, gaps = charts.box_points(session, one.box_code, start, end)
     events = sorted((e for load in loads for e in _events(session, load.number)), key=lambda e: e.occurred_at)
     lines = charts.event_lines(e for e in events if start <= e.occurred_at <= end)
-    return {"points": points, "gaps": gaps, "band": charts.band(session, one.box_code), "events": lines}
+    band, source = charts.band(session, one.box_code), charts.source(one.box_code, start, end)
+    return {"points": points, "gaps": gaps, "band": band, "events": lines, "source": source}
 
 
 def _events(session: Session, number: str) -> list[Event]:

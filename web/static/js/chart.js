@@ -1,16 +1,19 @@
 /**
  * The temperature chart. Band and gaps are shaded, a gap is never joined by a line, the lowest and highest value of
- * every stretch stay visible when points are thinned, and custody events stand as lines.
+ * every stretch stay visible when points are thinned, and custody events stand as lines. With a source (the address of
+ * /api/v1/boxes/…/temperatures) all probes are drawn, excursions are shaded, and zooming asks for finer data.
  *
  *   const chart = await createTempChart(element, {
  *     points: [{at: "2026-03-02T08:12:00+08:00", temp: 5.1}, …],      // or {at, temp, low, high} when thinned by the server
  *     band: {low: 2, high: 8}, gaps: [{from, to}], events: [{at, label, tone}],
- *     maxGapS: 900, label: "…", onCursor: (date | null) => …,
+ *     maxGapS: 900, label: "…", onCursor: (date | null) => …, source: "/api/v1/boxes/BX-1/temperatures?from=…&to=…",
  *   });
  *   chart.setCursor(date | null); chart.setData(options); chart.destroy();
  */
 import uPlot from "../vendor/uplot/uplot.js";
-import { formatTime } from "./clock.js";
+import { api } from "./api.js";
+import { controls, dataTable } from "./chart-controls.js";
+import { formatDate, formatTime } from "./clock.js";
 import { css } from "./css.js";
 import { fill, h } from "./dom.js";
 import { _ } from "./i18n.js";
@@ -57,6 +60,27 @@ function columns(points, gaps, maxGapS) {
   return { data: [thinned.map((p) => p.at), thinned.map((p) => p.temp), thinned.map((p) => p.high), thinned.map((p) => p.low)], holes };
 }
 
+/** Columns out of the server's answer: one for each probe, aligned; a null stands in each gap, undefined where another
+ * probe has a reading and this one has none. */
+function answered(answer) {
+  const shown = answer.series.filter((one) => one.at.length);
+  const holes = shown.length ? common(shown.map((one) => one.gaps)) : [{ from: answer.from, to: answer.to }];
+  return {
+    data: shown.length ? uPlot.join(shown.map((one) => [one.at, one.temp])) : [[answer.from, answer.to], [null, null]],
+    holes, band: answer.band, excursions: answer.excursions, events: answer.events,
+    names: shown.map((one) => (shown.length > 1 ? `${one.device} · ${one.probe}` : "")), from: answer.from, to: answer.to, answer,
+  };
+}
+
+/** Where no probe has readings. */
+function common(all) {
+  return all.reduce((left, right) => left.flatMap(([from, to]) => right.map(([begin, end]) => [Math.max(from, begin), Math.min(to, end)])).filter(([from, to]) => from < to))
+    .map(([from, to]) => ({ from, to }));
+}
+
+const PROBES = ["--chart-line", "--hold-solid", "--brand", "--warn-solid", "--text-2"];
+const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4]];
+
 function shade(u, colour, left, right, top, bottom) {
   u.ctx.fillStyle = colour;
   u.ctx.fillRect(left, top, right - left, bottom - top);
@@ -81,7 +105,7 @@ function hatch(u, left, right) {
   ctx.restore();
 }
 
-function background(u, { band, holes }) {
+function background(u, { band, holes, excursions }) {
   const { bbox } = u;
   const right = bbox.left + bbox.width;
   const clampY = (value) => Math.min(bbox.top + bbox.height, Math.max(bbox.top, value));
@@ -99,6 +123,13 @@ function background(u, { band, holes }) {
       u.ctx.lineTo(right, y);
       u.ctx.stroke();
     }
+  }
+  for (const one of excursions || []) {
+    u.ctx.save();
+    u.ctx.globalAlpha = 0.16;
+    const left = clampX(u.valToPos(one.from, "x", true));
+    shade(u, token("--danger-solid"), left, Math.max(left + 3, clampX(u.valToPos(one.to, "x", true))), bbox.top, bbox.top + bbox.height);
+    u.ctx.restore();
   }
   for (const hole of holes) hatch(u, clampX(u.valToPos(hole.from, "x", true)), clampX(u.valToPos(hole.to, "x", true)));
 }
@@ -133,9 +164,11 @@ function eventLines(u, events) {
 }
 
 function limits({ band, data }) {
-  const all = data[2].concat(data[3], [band && band.low, band && band.high]).filter(Number.isFinite);
-  const low = Math.min(...all);
-  const high = Math.max(...all);
+  const all = [band && band.low, band && band.high];
+  for (const column of data.slice(1)) for (const value of column) all.push(value);
+  const known = all.filter(Number.isFinite);
+  const low = known.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = known.reduce((a, b) => Math.max(a, b), -Infinity);
   const room = Math.max(1, (high - low) * 0.12);
   return [low - room, high + room];
 }
@@ -145,39 +178,58 @@ const axis = (extra) => ({
   grid: { stroke: token("--chart-grid"), width: 1 }, ticks: { stroke: token("--chart-grid"), width: 1 }, ...extra,
 });
 
-function optionsFor(element, view, cursorMoved) {
+/** One line a probe, or (without a source) the line with the lowest and highest of every stretch around it. */
+function drawn(view) {
   const line = token("--chart-line");
-  const low = limits(view);
+  const points = { show: view.data[0].length < 60, size: 5 };
+  if (view.names) return { series: view.names.map((name, index) => ({ label: name || "°C", stroke: token(PROBES[index % PROBES.length]), dash: DASHES[index % DASHES.length], width: 2, spanGaps: false, points })) };
   return {
-    width: Math.max(280, element.clientWidth), height: view.height || 300,
-    tzDate: (at) => uPlot.tzDate(new Date(at * 1000), ZONE),
-    legend: { show: false },
-    cursor: { y: false, drag: { x: true, y: false }, points: { size: 9 }, sync: view.syncKey ? { key: view.syncKey } : undefined },
-    scales: { x: { time: true }, y: { range: () => low } },
-    axes: [
-      axis({ space: 76, values: (u, splits) => splits.map((at) => formatTime(at * 1000)) }),
-      axis({ size: 64, values: (u, splits) => splits.map((value) => `${Number(value.toFixed(1))}°`) }),
-    ],
     series: [
-      {},
-      { label: "°C", stroke: line, width: 2, spanGaps: false, points: { show: view.data[0].length < 60, size: 5 } },
+      { label: "°C", stroke: line, width: 2, spanGaps: false, points },
       { stroke: "transparent", width: 0, points: { show: false }, spanGaps: false },
       { stroke: "transparent", width: 0, points: { show: false }, spanGaps: false },
     ],
     bands: [{ series: [2, 3], fill: `${line}44` }],
+  };
+}
+
+/** Times on the axis: with the day where more than a day is shown. */
+function timeLabels(u, splits) {
+  const long = splits.length > 1 && splits[splits.length - 1] - splits[0] > 86400;
+  return splits.map((at) => (long ? `${formatDate(at * 1000).slice(5)} ${formatTime(at * 1000)}` : formatTime(at * 1000)));
+}
+
+function optionsFor(element, view, cursorMoved, zoomed) {
+  const low = limits(view);
+  const lines = drawn(view);
+  const wide = view.data[0].length && view.data[0][view.data[0].length - 1] - view.data[0][0] > 86400;
+  return {
+    width: Math.max(280, element.clientWidth), height: view.height || 300,
+    tzDate: (at) => uPlot.tzDate(new Date(at * 1000), ZONE),
+    legend: { show: false },
+    cursor: { y: false, drag: { x: true, y: false, setScale: !view.answer }, points: { size: 9 }, sync: view.syncKey ? { key: view.syncKey } : undefined },
+    scales: { x: { time: true, range: view.from ? () => [view.from, view.to] : undefined }, y: { range: () => low } },
+    axes: [
+      axis({ space: wide ? 130 : 76, values: timeLabels }),
+      axis({ size: 64, values: (u, splits) => splits.map((value) => `${Number(value.toFixed(1))}°`) }),
+    ],
+    series: [{}, ...lines.series],
+    bands: lines.bands || [],
     hooks: {
       drawClear: [(u) => background(u, view)],
       draw: [(u) => eventLines(u, view.events || [])],
       setCursor: [cursorMoved],
+      setSelect: [zoomed],
     },
   };
 }
 
-function legend(band) {
+function legend({ band, names, excursions }) {
   const text = band ? [band.low, band.high].map((value) => (value === null || value === undefined ? "" : value)).join("–") : "";
   return h("div", { class: "chart-legend" },
-    h("span", { class: "chart-key is-line" }, _("Temperature in the box")),
+    names && names.length > 1 ? names.map((name, index) => h("span", { class: `chart-key is-line is-probe-${index % PROBES.length}` }, name)) : h("span", { class: "chart-key is-line" }, _("Temperature in the box")),
     band && h("span", { class: "chart-key is-band" }, _("Allowed %(band)s °C", { band: text })),
+    excursions && excursions.length > 0 && h("span", { class: "chart-key is-excursion" }, _("Excursion")),
     h("span", { class: "chart-key is-gap" }, _("No readings")));
 }
 
@@ -186,28 +238,49 @@ export async function createTempChart(element, options) {
   let view = null;
   let plot = null;
   let quiet = false;
+  let asked = 0;
+  let whole = null; // the answer for everything, to which the zoom goes back
   const tip = h("div", { class: "chart-tip", hidden: true });
+  const canvas = h("div", { class: "chart-canvas" });
+  const bar = options.source ? controls({ zoom, pan, reset: () => whole && show(whole) }) : null;
+  const table = options.source ? dataTable() : null;
+
+  function valuesAt(u, index) {
+    const names = view.names || [""];
+    const told = names.map((name, place) => {
+      let at = index; // the reading of this probe that holds here
+      while (at > 0 && u.data[place + 1][at] === undefined) at -= 1;
+      const value = u.data[place + 1][at];
+      return value === null || value === undefined ? "" : `${name ? `${name}: ` : ""}${value.toFixed(1)} °C`;
+    }).filter(Boolean);
+    return told.join("  ") || _("No readings");
+  }
 
   function cursorMoved(u) {
     const index = u.cursor.idx;
     const at = u.cursor.left >= 0 ? new Date(u.posToVal(u.cursor.left, "x") * 1000) : null;
-    const value = index === null || index === undefined ? null : u.data[1][index];
     tip.hidden = !at;
     if (at) {
-      tip.textContent = `${formatTime(at)}  ${value === null || value === undefined ? _("No readings") : `${value.toFixed(1)} °C`}`;
-      tip.style.left = `${Math.min(u.cursor.left + 70, element.clientWidth - 150)}px`;
+      tip.textContent = `${formatTime(at)}  ${index === null || index === undefined ? _("No readings") : valuesAt(u, index)}`;
+      tip.style.left = `${Math.max(0, Math.min(u.cursor.left + 70, element.clientWidth - tip.offsetWidth - 8))}px`;
     }
     if (!quiet && view.onCursor) view.onCursor(at);
   }
 
+  function zoomed(u) {
+    if (!view.answer || u.select.width < 4) return;
+    const [from, to] = [u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")];
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    ask(from, to);
+  }
+
   function draw() {
     if (plot) plot.destroy();
-    fill(element, tip);
-    element.classList.add("chart");
-    element.setAttribute("role", "img");
-    if (view.label) element.setAttribute("aria-label", view.label);
-    plot = new uPlot(optionsFor(element, view, cursorMoved), view.data, element);
-    element.append(legend(view.band));
+    fill(canvas, tip);
+    plot = new uPlot(optionsFor(canvas, view, cursorMoved, zoomed), view.data, canvas);
+    fill(element, ...[canvas, bar && bar.element, legend(view), table && table.element].filter(Boolean));
+    if (bar) bar.update({ whole: !whole || (view.from <= whole.from && view.to >= whole.to), thinned: view.answer && view.answer.series.some((one) => one.thinned) });
+    if (table && view.answer) table.update(view.answer);
   }
 
   function setData(next) {
@@ -216,10 +289,73 @@ export async function createTempChart(element, options) {
     draw();
   }
 
+  function show(answer) {
+    view = { ...options, ...answered(answer) };
+    draw();
+  }
+
+  async function ask(from, to) {
+    const mine = asked += 1;
+    const url = new URL(options.source, location.href);
+    if (from !== undefined) {
+      url.searchParams.set("from", new Date(from * 1000).toISOString());
+      url.searchParams.set("to", new Date(to * 1000).toISOString());
+    }
+    try {
+      const answer = await api(url.pathname + url.search, { timeout: 15000 });
+      if (mine !== asked) return; // somebody has zoomed on meanwhile
+      if (from === undefined) whole = answer;
+      show(answer);
+    } catch (error) {
+      if (bar) bar.say(error.sentence || _("Finer data could not be loaded."));
+    }
+  }
+
+  function move(from, to) {
+    if (!whole) return;
+    const length = Math.max(600, Math.min(to - from, whole.to - whole.from));
+    const begin = Math.max(whole.from, Math.min(from, whole.to - length));
+    if (length >= whole.to - whole.from) show(whole);
+    else ask(begin, begin + length);
+  }
+
+  function zoom(factor) {
+    const middle = plot.cursor.left >= 0 ? plot.posToVal(plot.cursor.left, "x") : (view.from + view.to) / 2;
+    const length = (view.to - view.from) * factor;
+    move(middle - length / 2, middle + length / 2);
+  }
+
+  function pan(share) {
+    const by = (view.to - view.from) * share;
+    move(view.from + by, view.to + by);
+  }
+
+  /** Arrow keys move the time cursor from reading to reading; plus, minus and 0 zoom. */
+  function key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -25, PageDown: 25 }[event.key];
+    if (step) {
+      const last = view.data[0].length - 1;
+      const index = plot.cursor.left < 0 || plot.cursor.idx === null ? (step > 0 ? 0 : last) : Math.max(0, Math.min(last, plot.cursor.idx + step));
+      plot.setCursor({ left: plot.valToPos(view.data[0][index], "x"), top: 10 });
+      if (bar) bar.say(tip.textContent);
+    } else if (options.source && event.key === "+") zoom(0.5);
+    else if (options.source && event.key === "-") zoom(2);
+    else if (options.source && event.key === "0" && whole) show(whole);
+    else return;
+    event.preventDefault();
+  }
+
+  element.classList.add("chart");
+  canvas.tabIndex = 0;
+  canvas.setAttribute("role", "img");
+  if (options.label) canvas.setAttribute("aria-label", options.label);
+  canvas.addEventListener("keydown", key);
   const resize = new ResizeObserver(() => plot && Math.abs(plot.width - element.clientWidth) > 4 && plot.setSize({ width: Math.max(280, element.clientWidth), height: plot.height }));
   setData({});
   resize.observe(element);
   document.addEventListener("theme:changed", draw);
+  if (options.source) await ask();
 
   return {
     setData,
