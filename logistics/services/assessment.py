@@ -21,8 +21,8 @@ from logistics.errors import Invalid
 from logistics.models import Act as ActRow
 from logistics.models import Alert, Specimen, Test, User
 from logistics.services import alerts, custody
-from logistics.services.cold_chain import TOLERANCE
-from logistics.services.stability import NO_RULE, STORAGE_C, rules_of
+from logistics.services import stability as stability_service
+from logistics.services.stability import NO_RULE, STORAGE_C, RuleBook
 
 S = State
 RECALLED_WARM = "RECALL_TEMPERATURE"
@@ -83,32 +83,38 @@ def assess(
     exposures: Mapping[int, Exposure],
     *,
     now: datetime,
-    temps_c: Mapping[int, float] | None = None,
+    here_c: Mapping[int, float | None] | None = None,
+    version: int | None = None,
 ) -> list[TubeAssessment]:
-    """Rules, share of life used, verdict and proposal of each tube. ``exposures`` up to :func:`judged_at`."""
-    return [
-        _assess(session, one, exposures.get(one.id, Exposure()), judged_at(one, now=now), (temps_c or {}).get(one.id))
-        for one in specimens
-    ]
+    """Rules, share of life used, verdict and proposal of each tube. ``exposures`` up to :func:`judged_at`.
+
+    ``here_c``: where each is at that moment; None: nobody knows. ``version``: of the stability rules, as a decision
+    was made under it; the newest where it is not given.
+    """
+    books: dict[datetime, RuleBook] = {}
+    found = []
+    for one in specimens:
+        at = judged_at(one, now=now)
+        book = books.get(at) or books.setdefault(at, RuleBook(session, at, version=version))
+        storage_c = STORAGE_C.get(one.temp_class)
+        temp_c = here_c.get(one.id, storage_c) if here_c is not None else storage_c
+        found.append(_assess(book, one, exposures.get(one.id, Exposure()), temp_c))
+    return found
 
 
-def _assess(session: Session, one: Specimen, exposure: Exposure, at: datetime, temp_c: float | None) -> TubeAssessment:
-    here_c = temp_c if temp_c is not None else STORAGE_C.get(one.temp_class)
+def _assess(book: RuleBook, one: Specimen, exposure: Exposure, temp_c: float | None) -> TubeAssessment:
     by_code = {ordered.test_code: ordered.test for ordered in one.tests}
-    uses = []
-    for code, rules in rules_of(session, one).items():
-        found = stability.verdict(rules, exposure, now=at, temp_c=here_c, tolerance=TOLERANCE) if rules else None
-        uses.append(TestUse(by_code[code], rules, found))
-    verdicts = [use.verdict for use in uses if use.verdict is not None]
-    worst = max((v.status for v in verdicts), key=list(Status).index, default=None)
+    verdicts = stability_service.verdicts(book, one, exposure, at=book.at, temp_c=temp_c)
+    uses = [TestUse(by_code[code], rules, verdicts.get(code)) for code, rules in book.rules(one).items()]
+    worst = stability_service.worst(list(verdicts.values()))
     return TubeAssessment(
         specimen=one,
-        at=at,
+        at=book.at,
         exposure=exposure,
         uses=uses,
         status=worst.value if worst else NO_RULE,
-        used_share=max((v.used_share for v in verdicts), default=None),
-        use_by=stability.earliest(v.use_by for v in verdicts),
+        used_share=max((v.used_share for v in verdicts.values()), default=None),
+        use_by=stability.earliest(v.use_by for v in verdicts.values()),
         proposal=_proposal(one, worst),
         options=options(one),
     )

@@ -328,8 +328,15 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "admin.add_device"): Row(ADMINISTRATOR, NETWORK),
     ("POST", "admin.bind_device"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.device}),
     ("POST", "admin.change_test"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC"}),
-    ("POST", "admin.override_rule"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC"}),
-    ("POST", "admin.withdraw_rule"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC", "rule_id": w.rule}),
+    # stability limits: catalogue for all, own limits of a laboratory for its manager
+    ("GET", "stability.listing"): Row(MANAGER | OVERSIGHT, Nothing("counts the rules; their rows: stability.test")),
+    ("GET", "stability.test"): Row(MANAGER | OVERSIGHT, Listed(lambda w: "own validation COUNTY<"),
+                                   lambda w: {"code": "CBC"}),
+    ("POST", "stability.override"): Row(
+        MANAGER | ADMINISTRATOR, Refused("There is no site with the code"), lambda w: {"code": "CBC"},
+        lambda w: {"query_string": {"lang": "en"}, "data": {"site_code": COUNTY, "temp_min_c": "2", "temp_max_c": "8",
+                                                            "max_hours": "12", "reason": "own validation"}}),
+    ("POST", "stability.withdraw"): Row(MANAGER | ADMINISTRATOR, HIDDEN, lambda w: {"code": "CBC", "rule_id": w.rule}),
     ("POST", "admin.add_reason"): Row(ADMINISTRATOR, NETWORK),
     ("POST", "admin.switch_reason"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "TUBE_MISSING"}),
     ("POST", "admin.add_channel"): Row(ADMINISTRATOR, NETWORK),
@@ -592,7 +599,7 @@ def _offices(session: Session, lab: str, town: str) -> tuple[int, int, int, int,
         name=f"robot {lab}", kind="wecom", site_code=lab, config={"key": "never-shown-0000"}, kinds=[],
     )  # fmt: skip
     rule = StabilityRuleRow(test_code="CBC", site_code=lab, reason="own validation", max_hours=12.0,
-                            temp_min_c=2.0, temp_max_c=8.0)  # fmt: skip
+                            temp_min_c=2.0, temp_max_c=8.0, source=f"own validation {lab}")  # fmt: skip
     session.add_all([plan, pickup, alert, channel, rule])
     session.commit()
     return plan.id, pickup.id, alert.id, channel.id, rule.id
