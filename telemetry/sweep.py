@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from logistics.clock import wall_now
 from logistics.domain.cold_chain import SilenceFact
 from logistics.domain.stability import Exposure
 from logistics.models import Box, Specimen
@@ -16,8 +17,11 @@ from telemetry import tube_clock
 from telemetry.evaluate import bindings, fact, is_open, rederive_binding
 from telemetry.models import Device, DeviceBinding, ExcursionRow, ProbeState
 from telemetry.silence import Watched, group, silence_limit, silent_since
+from telemetry.status import ingest_status
 
 PART = 40
+BEHIND_GRACE = timedelta(minutes=1)
+"""A restart or a slow minute of the database is no incident."""
 # A phone may tell of a packed tube this long after; until then ended excursions are matched with tubes again.
 LATE_TUBES = timedelta(hours=6)
 
@@ -71,6 +75,17 @@ def _speaks_again(session: Session, devices: dict[str, Device], code: str, now: 
     others = [other for other in devices.values() if other.gateway == device.gateway and other.silent_since]
     if device.gateway is not None and not others:
         cold_chain.silence_changed(session, SilenceFact((code,), (), device.gateway, now, ended=True), now=now)
+
+
+def ingest(session: Session, *, now: datetime) -> str:
+    """Tell when the ingest has not kept up for a while; leases and heartbeats are real time. Returns its state."""
+    status = ingest_status(session)
+    since = status.last_commit_at or status.beat_at
+    lasting = status.behind and since is not None and wall_now() - since >= BEHIND_GRACE
+    if lasting or not status.behind:
+        late = wall_now() - since if since is not None else timedelta(0)
+        cold_chain.ingest_changed(session, behind=lasting, since=now - late, waiting=status.waiting, now=now)
+    return status.state
 
 
 def open_runs(session: Session, *, now: datetime) -> int:

@@ -18,6 +18,7 @@ def sweep_silence() -> None:
         sweep.silence(session, now=now)
     with transaction() as session:
         sweep.open_runs(session, now=now)
+        sweep.ingest(session, now=now)
     _refresh()
 
 

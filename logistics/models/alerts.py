@@ -46,6 +46,7 @@ class Alert(Base):
     snoozed_until: Mapped[datetime | None]
     snoozed_by: Mapped[str | None]
     level: Mapped[int] = mapped_column(default=0)  # rung of the escalation ladder
+    level_at: Mapped[datetime | None]  # when it climbed there
 
     notes: Mapped[list[AlertNote]] = relationship(cascade="all, delete-orphan", order_by="AlertNote.id")
 

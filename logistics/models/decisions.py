@@ -42,6 +42,7 @@ class Assessment(Base):
     start_at: Mapped[datetime]
     end_at: Mapped[datetime | None]  # None: it lasted still
     excursion_ids: Mapped[list[Any]] = mapped_column(default=list)
+    side: Mapped[str]  # upper | lower
     extreme_c: Mapped[float] = mapped_column(Double)
     minutes: Mapped[float] = mapped_column(Double)
     comment: Mapped[str] = mapped_column(default="")

@@ -73,6 +73,8 @@ def save_channel(
         raise Invalid("site_unknown", field="site_code", site=str(values["site_code"])[:40])
     if values["min_severity"] not in SEVERITIES or values["locale"] not in LOCALES:
         raise Invalid("field_malformed", field="min_severity")
+    if (values.get("quiet_from_min") is None) != (values.get("quiet_until_min") is None):
+        raise Invalid("field_missing", field="quiet_until" if values.get("quiet_until_min") is None else "quiet_from")
     kind = values["kind"]
     if kind not in CHANNEL_FIELDS or (channel is not None and channel.kind != kind):
         raise Invalid("channel_kind_unknown", field="kind", kind=str(kind)[:40])

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from logistics.db import next_number
 from logistics.domain import stability
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer
@@ -19,18 +18,18 @@ from logistics.domain.stability import Exposure, StabilityRule, Status, Verdict
 from logistics.domain.transitions import ALIVE, State
 from logistics.errors import Invalid
 from logistics.models import Act as ActRow
-from logistics.models import Alert, Specimen, Test, User
-from logistics.services import alerts, custody
+from logistics.models import Specimen, Test, User
+from logistics.services import custody
 from logistics.services import stability as stability_service
 from logistics.services.stability import NO_RULE, STORAGE_C, RuleBook
 
 S = State
 RECALLED_WARM = "RECALL_TEMPERATURE"
-DISPOSITIONS = ("accept", "concession", "reject", "hold", "release", "recall", "note")
+DISPOSITIONS = ("accept", "concession", "reject", "recollect", "hold", "release", "recall", "note")
 DECIDE, DECIDED = "decide", "decided"
 DONE = frozenset({S.ACCEPTED, S.ACCEPTED_CONCESSION})
 CLOSED = frozenset({S.REJECTED, S.RECALLED, S.RETURNED, S.LOST, S.MISSING, S.DISPOSED, S.COLLECTION_FAILED})
-PROPOSALS = {Status.FIT: "accept", Status.USE_BY: "accept", Status.EXPIRED: "reject"}
+PROPOSALS = {Status.FIT: "accept", Status.USE_BY: "accept", Status.EXPIRED: "recollect"}
 MAX_TUBES = 500
 
 
@@ -130,9 +129,9 @@ def options(one: Specimen) -> tuple[str, ...]:
     """What may be signed for a tube as it stands."""
     found: list[str] = []
     if one.state == S.RECEIVED:
-        found += ["accept", "concession", "reject"]
+        found += ["accept", "concession", "reject", "recollect"]
     elif one.state == S.DELIVERED:
-        found.append("reject")
+        found += ["reject", "recollect"]
     elif one.state in DONE:
         found.append("recall")
     if one.state in ALIVE and one.state != S.REGISTERED:
@@ -189,6 +188,7 @@ def _acts(session: Session, signing: Signing, comment: str, actor: User, now: da
         "accept": ("accept", {}),
         "concession": ("accept", {"reason": signing.reason, "note": comment}),
         "reject": ("reject", {"reason": signing.reason, "note": comment}),
+        "recollect": ("reject", {"reason": signing.reason, "note": comment}),  # and the site is asked for a new tube
         "hold": ("hold", {"reason": comment}),
         "release": ("release", {"reason": comment}),
         "recall": ("recall", {"reason": RECALLED_WARM, "note": comment}),
@@ -201,23 +201,3 @@ def _acts(session: Session, signing: Signing, comment: str, actor: User, now: da
     if act_type == "accept" and (held or session.get(ActRow, freed) is not None):
         found.insert(0, act(freed, "release", {"reason": comment}))
     return found
-
-
-def close_alerts(
-    session: Session, incident_keys: Iterable[str], *, username: str, comment: str, scope: Scope, now: datetime
-) -> list[Alert]:
-    """The decision is signed: the alerts of the excursion are answered, and those that are over are closed."""
-    found = session.scalars(
-        select(Alert).where(Alert.incident_key.in_(sorted(incident_keys))).order_by(Alert.id).with_for_update()
-    ).all()
-    mine = [alert for alert in found if scope.covers(alert.site_code)]
-    for alert in mine:
-        if alert.acknowledged_at is None:
-            alert.acknowledged_by, alert.acknowledged_at, alert.comment = username, now, comment[:500]
-        alert.updated_at = now
-        if alert.state == "ended":
-            alert.state = "closed"
-        alerts.note(session, alert, "assessed", now=now, username=username, text=comment[:500])
-    if mine:
-        next_number(session, alerts.VERSION)
-    return mine

@@ -9,10 +9,13 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from logistics.domain.alert_kinds import severity
 from logistics.domain.cold_chain import ExcursionFact, SilenceFact, Stay, stays
 from logistics.domain.custody import read_text, specimen_stream
-from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
-from logistics.services import alerts, clocks, cold_loads
+from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Site, Specimen
+from logistics.services import alerts, assessed, clocks, cold_loads
+
+INGEST_BEHIND = "ingest_behind"
 
 
 def excursion_changed(session: Session, fact: ExcursionFact, *, now: datetime) -> Alert | None:
@@ -23,6 +26,7 @@ def excursion_changed(session: Session, fact: ExcursionFact, *, now: datetime) -
     """
     exposed = exposed_tubes(session, fact.box_code, fact.start, fact.end)
     clocks.say_again(session, (tube for tubes in exposed.values() for tube in tubes))
+    assessed.facts_changed(session, fact, now=now)
     told = _tell(session, fact, exposed, now)
     return cold_loads.tell(session, fact, now=now) or told
 
@@ -119,6 +123,30 @@ def silence_changed(session: Session, fact: SilenceFact, *, now: datetime) -> li
             )
         )
     return raised
+
+
+def ingest_changed(
+    session: Session, *, behind: bool, since: datetime | None, waiting: int, now: datetime
+) -> Alert | None:
+    """Telemetry does not keep up, or does again: the laboratory at the top is told, once for each time."""
+    standing = session.scalars(select(Alert).where(Alert.kind == INGEST_BEHIND, Alert.state == "open")).first()
+    if not behind:
+        if standing is not None:
+            alerts.end_alert(session, standing.incident_key, now=now)
+        return None
+    root = session.scalars(select(Site.code).where(Site.parent_code.is_(None)).order_by(Site.code)).first()
+    if standing is not None or root is None:
+        return standing
+    return alerts.raise_alert(
+        session,
+        kind=INGEST_BEHIND,
+        severity=severity(INGEST_BEHIND),
+        site_code=root,
+        incident_key=f"{INGEST_BEHIND}:{now.isoformat()}",
+        params={"since": (since or now).isoformat(), "waiting": waiting},
+        occurred_at=since or now,
+        now=now,
+    )
 
 
 def exposed_tubes(

@@ -57,6 +57,7 @@ def upgrade():
     sa.Column('start_at', logistics.db.UTCDateTime(), nullable=False),
     sa.Column('end_at', logistics.db.UTCDateTime(), nullable=True),
     sa.Column('excursion_ids', JSON, nullable=False),
+    sa.Column('side', sa.String(), nullable=False),
     sa.Column('extreme_c', sa.Double(), nullable=False),
     sa.Column('minutes', sa.Double(), nullable=False),
     sa.Column('comment', sa.String(), nullable=False),
@@ -92,6 +93,7 @@ def upgrade():
 
     with op.batch_alter_table('alert') as batch_op:
         batch_op.add_column(sa.Column('snoozed_by', sa.String(), nullable=True))
+        batch_op.add_column(sa.Column('level_at', logistics.db.UTCDateTime(), nullable=True))
     with op.batch_alter_table('channel') as batch_op:
         batch_op.add_column(sa.Column('quiet_from_min', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('quiet_until_min', sa.Integer(), nullable=True))
@@ -147,6 +149,7 @@ def downgrade():
         batch_op.drop_column('quiet_until_min')
         batch_op.drop_column('quiet_from_min')
     with op.batch_alter_table('alert') as batch_op:
+        batch_op.drop_column('level_at')
         batch_op.drop_column('snoozed_by')
     op.drop_table('assessed_tube')
     op.drop_table('assessment')
