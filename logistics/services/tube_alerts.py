@@ -83,14 +83,9 @@ def _expired(session: Session, now: datetime) -> set[str]:
         .where(Specimen.state.in_(sorted(UNDER_WAY)), Specimen.use_by_at <= now)
         .order_by(Specimen.use_by_at, Specimen.id)
     ).all()
-    loads = {
-        one.number: one
-        for one in session.scalars(
-            select(Consignment).where(
-                Consignment.number.in_({t.consignment_number for t in tubes if t.consignment_number})
-            )
-        )
-    }
+    numbers = {tube.consignment_number for tube in tubes if tube.consignment_number}
+    carried = session.scalars(select(Consignment).where(Consignment.number.in_(numbers)))
+    loads = {one.number: one for one in carried}
     groups: dict[tuple[str, str], list[Specimen]] = defaultdict(list)
     for tube in tubes:
         groups[tube.consignment_number or "", tube.location_code or tube.destination_code].append(tube)
@@ -121,13 +116,9 @@ def _raise(
     key = f"{kind}:{place}"
     known = session.scalars(select(Alert).where(Alert.incident_key == key)).first()
     ids = sorted(tube.id for tube in tubes)
-    if (
-        known is not None
-        and known.state == "open"
-        and set(ids) <= set(known.specimen_ids)
-        and known.severity in {grade, "critical"}
-    ):
-        return key  # told already; how it stands is on the page
+    told = known is not None and known.state == "open" and set(ids) <= set(known.specimen_ids)
+    if told and known is not None and known.severity in {grade, "critical"}:
+        return key  # how it stands is on the page
     alerts.raise_alert(
         session,
         kind=kind,

@@ -127,9 +127,8 @@ def _minutes(name: str) -> int:
 def _page(problem: Problem, *, draft: AlertRoute | None = None) -> str:
     session = db.session()
     own = scope()
-    sites = [
-        one for one in session.scalars(select(Site).where(Site.active).order_by(Site.code)) if own.covers(one.code)
-    ]
+    every = session.scalars(select(Site).order_by(Site.code)).all()
+    sites = [one for one in every if one.active and own.covers(one.code)]
     codes = {one.code for one in sites}
     reach = {up for one in _roots(sites, own.home) for up in alert_routing.sites_up(session, one)} | codes
     channels = [
