@@ -8,6 +8,7 @@ chat robots refuse with HTTP 200 and a code in the body.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 import threading
@@ -116,6 +117,7 @@ def _install() -> None:
 
 
 def _checking(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(resolve)
     def getaddrinfo(host: Any, *args: Any, **more: Any) -> Any:
         found = resolve(host, *args, **more)
         guard = _guard.get()

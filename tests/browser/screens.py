@@ -20,7 +20,7 @@ from logistics.services import label_ledger, network, overdue, pickups, planning
 from telemetry.models import ExcursionRow
 from tests import courier_day, warm_box
 from tests import factories as f
-from tests.browser import desks
+from tests.browser import decisions, desks
 from tests.factories import START, act, done
 
 NOW = START + timedelta(minutes=70)
@@ -84,6 +84,12 @@ SCREENS = (
     Screen("manager", "/manager/alerts/{alert}"),
     Screen("manager", "/manager/excursions"),
     Screen("manager", "/manager/excursions/{excursion}", "[data-chart] canvas"),
+    Screen("manager", "/manager/alerts?state=snoozed"),
+    Screen("manager", "/manager/assessments/{assessment}", foreign=True),  # quotes the comment and the source
+    Screen("manager", "/manager/routes"),
+    Screen("manager", "/manager/deliveries"),
+    Screen("manager", "/stability"),
+    Screen("manager", "/stability/CBC", foreign=True),  # quotes its sources
     Screen("manager", "/manager/dashboard"),
     Screen("manager", "/registers", ".register-table", foreign=True),
     Screen("manager", "/review"),
@@ -151,6 +157,7 @@ def build(session: Session) -> dict[str, Any]:
         "excursion": session.scalars(select(ExcursionRow.id).order_by(ExcursionRow.id)).all()[0],
         "user": session.scalars(select(User.id).where(User.username == "nurse")).one(),
         **desks.build(session, NOW),
+        **decisions.build(session, NOW),
     }  # fmt: skip
 
 
