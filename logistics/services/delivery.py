@@ -228,7 +228,8 @@ def mark_failed(session: Session, message: Message, error: LabrelayError, *, now
             one.state, one.error = "failed", error.code
     else:
         row.next_try_at = now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** (row.attempts - 1))
-    _attempted(session, message, error.code, now, str(error.params.get("answer", error.params.get("detail", ""))))
+    said = (error.params.get(name) for name in ("answer", "host", "detail"))
+    _attempted(session, message, error.code, now, str(next((one for one in said if one), "")))
     _note(session, message, "delivery_failed", at, {"code": error.code, "attempt": row.attempts})
 
 

@@ -80,7 +80,11 @@ def _messages(session: Session, now: datetime) -> None:
     session.add_all(rows)
     session.flush()
     for row, outcome in zip(rows, ("sent", "channel_host_refused", "channel_robot_refused"), strict=True):
-        session.add(DeliveryAttempt(delivery_id=row.id, number=1, begun_at=now, ended_at=now, outcome=outcome))
+        session.add(
+            DeliveryAttempt(
+                delivery_id=row.id, number=1, begun_at=now, ended_at=now, outcome=outcome, detail="10.0.0.7"
+            )
+        )
     put_off = alerts.raise_alert(
         session, kind="battery", severity="info", site_code=f.COUNTY, incident_key="battery:A",
         params={"device": "LG-1", "battery_pct": 12}, occurred_at=now, now=now,
