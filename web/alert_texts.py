@@ -113,7 +113,7 @@ def words(session: Session, alert: Alert, locale: str) -> tuple[str, list[str]]:
         "site": names.get(str(alert.params.get("site", alert.site_code)), "–"),
         "origin": names.get(alert.origin_code or "", "–"),
         "tubes": len(alert.specimen_ids),
-        **{key: value for key, value in alert.params.items() if key not in {"site", "origin"}},
+        **{key: value for key, value in alert.params.items() if key not in {"site", "origin"} and value is not None},
     }
     facts["reason_name"] = facts.get(f"reason_{locale[:2]}", "–")  # a recall's, in either language
     heading = str(TITLES[alert.kind]) % facts if alert.kind in TITLES else gettext("Alert: %(kind)s", kind=alert.kind)

@@ -19,8 +19,8 @@ Names = dict[str, str]
 
 TITLES: dict[str, Any] = {
     "battery": _l("Battery low in logger %(device)s"),
-    "lid_open": _l("Lid of box %(box)s open too long"),
-    "probe_off": _l("Probe of logger %(device)s disconnected"),
+    "lid": _l("Lid of box %(box)s open too long"),
+    "probe": _l("Probe of logger %(device)s disconnected"),
     "calibration": _l("Calibration of logger %(device)s is due"),
     "at_risk": _l("Tubes of %(consignment)s may expire on the way"),
     "expired": _l("Tubes have expired: %(consignment)s"),
@@ -52,7 +52,7 @@ def _battery(facts: Facts, _names: Names) -> list[str]:
     ]
 
 
-def _lid_open(facts: Facts, _names: Names) -> list[str]:
+def _lid(facts: Facts, _names: Names) -> list[str]:
     return [
         gettext(
             "Open since %(since)s, %(minutes)s minutes. Close the lid; look at the temperature.",
@@ -62,7 +62,7 @@ def _lid_open(facts: Facts, _names: Names) -> list[str]:
     ]
 
 
-def _probe_off(facts: Facts, _names: Names) -> list[str]:
+def _probe(facts: Facts, _names: Names) -> list[str]:
     return [
         gettext(
             "Logger %(device)s measures nothing since %(since)s: its probe is off or broken. The temperature of the"
@@ -150,8 +150,8 @@ def _recollect(facts: Facts, names: Names) -> list[str]:
 
 SENTENCES: Mapping[str, Callable[[Facts, Names], list[str]]] = {
     "battery": _battery,
-    "lid_open": _lid_open,
-    "probe_off": _probe_off,
+    "lid": _lid,
+    "probe": _probe,
     "calibration": _calibration,
     "at_risk": _at_risk,
     "expired": _expired,
