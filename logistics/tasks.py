@@ -27,6 +27,8 @@ from logistics.services import (
     planning,
     positions,
     recall,
+    recollect_calls,
+    tube_alerts,
     unsent,
 )  # fmt: skip
 from logistics.services.jobs import Claim
@@ -172,6 +174,9 @@ def sweep() -> None:
         arrivals.recompute(session, now=clock.now())
         overdue.sweep(session, now=clock.now())
     with transaction() as session:
+        tube_alerts.sweep(session, now=clock.now())
+        recollect_calls.sweep(session, now=clock.now())
+    with transaction() as session:
         longer_than = current_app.extensions["labrelay.settings"].unsent_after
         unsent.sweep(session, longer_than=longer_than, now=clock.now())
         recall.sweep(session, now=clock.now())
@@ -186,7 +191,9 @@ def deliver_outbox() -> None:
     """Send the alerts that wait in the outbox."""
     extensions = current_app.extensions
     delivery.deliver_due(
-        extensions["labrelay.render_alert"], allowed_hosts=extensions["labrelay.settings"].alert_allowed_hosts
+        extensions["labrelay.render_alert"],
+        render_many=extensions["labrelay.render_alerts"],
+        allowed_hosts=extensions["labrelay.settings"].alert_allowed_hosts,
     )
 
 

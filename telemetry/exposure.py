@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from logistics.domain.stability import Exposure, tenths
@@ -61,6 +62,43 @@ def exposure(series: Sequence[Sample], start: datetime, end: datetime, silence_a
             key = tenths(temp_c)
             at[key] = at.get(key, _ZERO) + held
     return Exposure(at, unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A logger's time in a box: what it recorded in ``start`` … ``end``, sorted, with the reading before if it is of
+    the same logger in the same box."""
+
+    start: datetime
+    end: datetime
+    readings: Sequence[Sample]
+    silence_after: timedelta
+
+
+def combined(parts: Sequence[Part], start: datetime, end: datetime) -> Exposure:
+    """Time at each temperature in a box with several loggers or probes.
+
+    The first part that knows an instant speaks for it: a second logger fills the gaps of the first, also when it was
+    put in beside one that had died. What none knows is unknown. Cutting the interval anywhere changes nothing.
+    """
+    total = Exposure()
+    if end <= start:
+        return total
+    if not parts:
+        return Exposure({}, end - start)
+    first, others = parts[0], parts[1:]
+    begin, until = max(first.start, start), min(first.end, end)
+    if until <= begin:
+        return combined(others, start, end)
+    total += combined(others, start, begin)
+    here = begin
+    for temp_c, held in holds(first.readings, begin, until, first.silence_after):
+        if temp_c is None:
+            total += combined(others, here, here + held)
+        else:
+            total += Exposure({tenths(temp_c): held})
+        here += held
+    return total + combined(others, until, end)
 
 
 def minutes_per_band(exposed: Exposure, bands: Sequence[tuple[float, float]]) -> list[float]:

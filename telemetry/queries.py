@@ -13,12 +13,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from logistics import clock
-from logistics.domain.cold_chain import Stay
-from logistics.domain.stability import Exposure
 from logistics.models import Box
-from logistics.services.cold_chain import boxed_times
-from logistics.services.stability import STORAGE_C
-from telemetry import exposure as exposure_rules
 from telemetry import profiles, store
 from telemetry.excursion import Sample
 from telemetry.models import Device, DeviceBinding, ExcursionRow, ProbeState
@@ -100,7 +95,7 @@ def chart(
 ) -> list[ChartSeries]:
     """The readings of a box in start … end, one series a probe, thinned to about ``points`` with every extreme kept."""
     found = []
-    for binding, interval_s in _bound(session, [box_code], start, end):
+    for binding, interval_s in bound(session, [box_code], start, end):
         begin = max(start, binding.bound_from)
         until = min(end, binding.bound_to) if binding.bound_to else end
         series = store.series(session, binding.device_code, binding.probe, begin, until)
@@ -125,13 +120,13 @@ def extremes(session: Session, spans: Mapping[str, tuple[str, datetime, datetime
         return {}
     boxes = {box for box, _, _ in spans.values()}
     start, end = min(since for _, since, _ in spans.values()), max(until for _, _, until in spans.values())
-    bound = defaultdict(list)
-    for binding, _ in _bound(session, boxes, start, end):
-        bound[binding.box_code].append(binding)
+    by_box = defaultdict(list)
+    for binding, _ in bound(session, boxes, start, end):
+        by_box[binding.box_code].append(binding)
     found: dict[str, tuple[float, float]] = {}
     for key, (box, since, until) in spans.items():
         lows, highs = [], []
-        for binding in bound[box]:
+        for binding in by_box[box]:
             begin, stop = max(since, binding.bound_from), min(until, binding.bound_to or until)
             if stop <= begin:
                 continue
@@ -202,95 +197,10 @@ def boxes_with_loggers(session: Session, box_codes: Iterable[str]) -> dict[str, 
     return dict(rows)
 
 
-def box_exposure(session: Session, box_code: str, start: datetime, end: datetime) -> Exposure:
-    """Where a box's minutes were spent in start … end, by its first probe; without a logger unknown."""
-    return _exposure_from(_box_series(session, {box_code: (start, end)}).get(box_code, []), start, end)
-
-
-def exposures(
-    session: Session, collected: dict[int, tuple[datetime, str]], *, now: datetime
-) -> tuple[dict[int, Exposure], dict[int, float]]:
-    """Exposure of tubes from collection to ``now``, and where each is now if a logger tells.
-
-    ``collected``: specimen id → (collected_at, temperature class). Boxed time by the box's logger, the rest by the
-    declared storage of the class; boxed time without readings is unknown.
-    """
-    times = boxed_times(session, collected)
-    spans: dict[str, tuple[datetime, datetime]] = {}
-    for stay in (stay for stays in times.values() for stay in stays):
-        until = stay.until or now
-        low, high = spans.get(stay.box_code, (stay.since, until))
-        spans[stay.box_code] = (min(low, stay.since), max(high, until))
-    series = _box_series(session, spans)
-    found: dict[int, Exposure] = {}
-    temps_c: dict[int, float] = {}
-    for specimen_id, (collected_at, temp_class) in collected.items():
-        stays = times.get(specimen_id, [])
-        found[specimen_id] = _of_tube(stays, series, collected_at, now, STORAGE_C.get(temp_class, 5.0))
-        if stays and stays[-1].until is None:
-            for _, _, readings, limit in reversed(series.get(stays[-1].box_code, [])):
-                if readings and now - readings[-1][0] <= limit:
-                    temps_c[specimen_id] = readings[-1][1]
-                    break
-    return found, temps_c
-
-
-# (from, to, readings with the one before, silence limit) of a binding
-_Part = tuple[datetime, datetime, list[Sample], timedelta]
-
-
-def _of_tube(
-    stays: Sequence[Stay], series: dict[str, list[_Part]], collected_at: datetime, now: datetime, storage_c: float
-) -> Exposure:
-    total = Exposure()
-    here = collected_at
-    for stay in stays:
-        since, until = max(stay.since, here), min(stay.until or now, now)
-        if until <= since:
-            continue
-        total += Exposure.constant(storage_c, since - here)
-        total += _exposure_from(series.get(stay.box_code, []), since, until)
-        here = until
-    return total + Exposure.constant(storage_c, max(now - here, timedelta(0)))
-
-
-def _exposure_from(parts: Sequence[_Part], start: datetime, end: datetime) -> Exposure:
-    total = Exposure()
-    here = start
-    for part_begin, part_end, readings, limit in parts:
-        begin, until = max(part_begin, here), min(part_end, end)
-        if until <= begin:
-            continue
-        total += Exposure({}, begin - here) + exposure_rules.exposure(readings, begin, until, limit)
-        here = until
-    return total + Exposure({}, max(end - here, timedelta(0)))
-
-
-def _box_series(session: Session, spans: dict[str, tuple[datetime, datetime]]) -> dict[str, list[_Part]]:
-    """The readings of boxes over spans, by binding; one probe at a time (the lowest number that was there)."""
-    if not spans:
-        return {}
-    start = min(low for low, _ in spans.values())
-    end = max(high for _, high in spans.values())
-    found: dict[str, list[_Part]] = defaultdict(list)
-    for binding, interval_s in _bound(session, spans, start, end):
-        low, high = spans[binding.box_code]
-        begin = max(low, binding.bound_from)
-        until = min(high, binding.bound_to) if binding.bound_to else high
-        if until <= begin:
-            continue
-        limit = silence_limit(timedelta(seconds=interval_s))
-        # A reading right before the span still holds at its begin, but only if it is of this binding.
-        readings = store.series(
-            session, binding.device_code, binding.probe, max(begin - limit, binding.bound_from), until
-        )
-        found[binding.box_code].append((begin, until, readings, limit))
-    return found
-
-
-def _bound(
+def bound(
     session: Session, box_codes: Iterable[str], start: datetime, end: datetime
 ) -> list[tuple[DeviceBinding, int]]:
+    """The loggers that were in these boxes at some instant of start … end, with their interval in seconds."""
     rows = session.execute(
         select(DeviceBinding, Device.interval_s)
         .join(Device, Device.code == DeviceBinding.device_code)

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from logistics.clock import wall_now
 from logistics.domain.cold_chain import SilenceFact
 from logistics.domain.stability import Exposure
-from logistics.domain.transitions import BOXED, State
 from logistics.models import Box, Specimen
-from logistics.services import cold_chain
-from telemetry import profiles, queries
+from logistics.services import clocks, cold_chain
+from telemetry import profiles, tube_clock
 from telemetry.evaluate import bindings, rederive_binding
-from telemetry.models import Device, DeviceBinding, ExcursionRow
+from telemetry.models import Device, DeviceBinding, ExcursionRow, ProbeState
 from telemetry.profile import Profile
-from telemetry.silence import Watched, group, silent_since
+from telemetry.silence import Watched, group, silence_limit, silent_since
 from telemetry.standing import fact, is_open
+from telemetry.status import ingest_status
 
-# Tubes whose clock still runs towards a decision.
-UNDER_WAY = frozenset({State.COLLECTED, State.RECEIVED, *BOXED})
 PART = 40
+BEHIND_GRACE = timedelta(minutes=1)
+"""A restart or a slow minute of the database is no incident."""
 # A phone may tell of a packed tube this long after; until then ended excursions are matched with tubes again.
 LATE_TUBES = timedelta(hours=6)
 
@@ -85,6 +86,17 @@ def _speaks_again(session: Session, devices: dict[str, Device], code: str, now: 
         cold_chain.silence_changed(session, SilenceFact((code,), (), device.gateway, now, ended=True), now=now)
 
 
+def ingest(session: Session, *, now: datetime) -> str:
+    """Tell when the ingest has not kept up for a while; leases and heartbeats are real time. Returns its state."""
+    status = ingest_status(session)
+    since = status.last_commit_at or status.beat_at
+    lasting = status.behind and since is not None and wall_now() - since >= BEHIND_GRACE
+    if lasting or not status.behind:
+        late = wall_now() - since if since is not None else timedelta(0)
+        cold_chain.ingest_changed(session, behind=lasting, since=now - late, waiting=status.waiting, now=now)
+    return status.state
+
+
 def open_runs(session: Session, *, now: datetime) -> int:
     """End runs whose logger fell silent, and tell logistics of tubes that joined since. Returns how many are open."""
     recent = session.scalars(
@@ -104,28 +116,43 @@ def open_runs(session: Session, *, now: datetime) -> int:
     return sum(1 for row in recent if row.end_at is None)
 
 
-def parts_under_way(session: Session) -> list[list[int]]:
-    """Ids of the tubes whose use-by time moves, in parts that make short transactions."""
-    ids = session.scalars(
-        select(Specimen.id)
-        .where(Specimen.state.in_(sorted(UNDER_WAY)), Specimen.collected_at.is_not(None))
-        .order_by(Specimen.box_code, Specimen.id)
-    ).all()
-    return [list(ids[begin : begin + PART]) for begin in range(0, len(ids), PART)]
+def clocks_due(session: Session, *, now: datetime) -> list[list[tuple[int, datetime, str]]]:
+    """The tubes whose use-by time is to be worked out in this round, in parts that make short transactions."""
+    found = clocks.due(session, _boxes_c(session, now), now=now)
+    return [found[begin : begin + PART] for begin in range(0, len(found), PART)]
 
 
-def exposed(
-    session: Session, specimen_ids: Sequence[int], *, now: datetime
-) -> tuple[dict[int, Exposure], dict[int, float]]:
-    """Where these tubes have been since collection, and how warm each is now where a logger tells. Only reads."""
+def _boxes_c(session: Session, now: datetime) -> dict[str, float | None]:
+    """How warm each box with a logger is now; None where the logger is silent."""
     rows = session.execute(
-        select(Specimen.id, Specimen.collected_at, Specimen.temp_class).where(Specimen.id.in_(specimen_ids))
+        select(DeviceBinding.box_code, ProbeState.newest_at, ProbeState.newest_c, Device.interval_s)
+        .join(Device, Device.code == DeviceBinding.device_code)
+        .outerjoin(
+            ProbeState,
+            and_(ProbeState.device_code == DeviceBinding.device_code, ProbeState.probe == DeviceBinding.probe),
+        )
+        .where(DeviceBinding.bound_to.is_(None))
+        .order_by(DeviceBinding.bound_from.desc(), DeviceBinding.probe.desc())
     ).all()
-    collected = {row.id: (row.collected_at, row.temp_class) for row in rows if row.collected_at is not None}
-    return queries.exposures(session, collected, now=now)
+    found: dict[str, float | None] = {}
+    for box, newest_at, newest_c, interval_s in rows:
+        speaks = newest_at is not None and now - newest_at <= silence_limit(timedelta(seconds=interval_s))
+        found[box] = newest_c if speaks else found.get(box)
+    return found
 
 
 def use_by(session: Session, specimen_ids: Sequence[int], *, now: datetime) -> int:
     """Write the use-by time and verdict of these tubes from where they have been. Returns how many changed."""
-    exposures, temps_c = exposed(session, specimen_ids, now=now)
-    return cold_chain.refresh_use_by(session, sorted(exposures), exposures, now=now, temps_c=temps_c)
+    rows = session.execute(
+        select(Specimen.id, Specimen.collected_at, Specimen.temp_class).where(Specimen.id.in_(specimen_ids))
+    ).all()
+    part = [(tube, at, temp_class) for tube, at, temp_class in rows if at is not None]
+    exposures, here_c = exposed(session, part, now=now)
+    return clocks.refresh(session, exposures, here_c, now=now)
+
+
+def exposed(
+    session: Session, part: Sequence[tuple[int, datetime, str]], *, now: datetime
+) -> tuple[dict[int, Exposure], dict[int, float | None]]:
+    """Where these tubes have been since collection, and how warm each is now where a logger tells. Only reads."""
+    return tube_clock.exposures(session, {tube: (at, temp_class) for tube, at, temp_class in part}, now=now)

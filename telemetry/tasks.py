@@ -7,7 +7,7 @@ from flask import current_app
 
 from logistics import clock
 from logistics.db import db, set_reading, transaction
-from logistics.services import cold_chain
+from logistics.services import clocks
 from telemetry import foresee, storage, sweep
 
 
@@ -21,12 +21,13 @@ def sweep_silence() -> None:
         sweep.open_runs(session, now=now)
     with transaction() as session:
         foresee.update(session, now=now)
+        sweep.ingest(session, now=now)
     _refresh()
 
 
 @shared_task(name="telemetry.tasks.refresh_use_by")  # type: ignore[untyped-decorator,unused-ignore]
 def refresh_use_by() -> None:
-    """Bring the use-by time of every tube under way up to date."""
+    """Bring the use-by time of the tubes that are due up to date."""
     _refresh()
 
 
@@ -48,10 +49,10 @@ def _refresh() -> None:
     now = clock.now()
     set_reading(True)
     try:
-        for part in sweep.parts_under_way(db.session()):
-            exposures, temps_c = sweep.exposed(db.session(), part, now=now)
+        for part in sweep.clocks_due(db.session(), now=now):
+            exposures, here_c = sweep.exposed(db.session(), part, now=now)
             with transaction() as session:
-                cold_chain.refresh_use_by(session, part, exposures, now=now, temps_c=temps_c)
+                clocks.refresh(session, exposures, here_c, now=now)
     finally:
         db.session.rollback()
         set_reading(False)

@@ -24,6 +24,7 @@ CLOCK_SQL = {"current_timestamp", "localtimestamp", "func.now"}
 # An import inside a function hides a dependency. These few load what most processes never need.
 LATE_IMPORTS_ALLOWED = {
     "logistics/services/alert_channels.py",  # Apprise: a fifth of a second that only a sender of alerts spends
+    "logistics/services/alert_network.py",  # requests, which Apprise sends through: the same
     "logistics/planning_job.py",  # the solver: half a second that only a worker spends
     "web/i18n.py",  # re: one helper of the check
     "web/migrations/__init__.py",  # Alembic: only when tables are brought up to date

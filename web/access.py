@@ -44,7 +44,8 @@ def roles_of(app: Flask, endpoint: str) -> frozenset[str]:
 
 
 def is_api() -> bool:
-    return request.path.startswith("/api/")
+    """Whether a program asks: what it is answered is JSON, refusals too. Scripts of pages send JSON, forms do not."""
+    return request.path.startswith("/api/") or request.is_json
 
 
 def guard(app: Flask) -> None:

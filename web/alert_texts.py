@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_babel import force_locale, gettext, lazy_gettext
@@ -14,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.models import Alert, Site
-from web import i18n, rule_texts
+from web import cold_alert_words, rule_texts
+from web.cold_alert_words import celsius, clock_time
 
-ZONE = ZoneInfo(i18n.TIMEZONE)
 ACCESSIONS_SHOWN = 6
 
 TITLES: dict[str, Any] = {
@@ -32,10 +30,10 @@ TITLES: dict[str, Any] = {
     "seal_broken": _l("Seal of %(consignment)s broken"),
     "handover": _l("Handover of %(consignment)s not signed alike by both"),
     "elsewhere": _l("Box %(box)s left elsewhere"),
-    "battery": _l("Battery low in logger %(device)s"),
     "review": _l("A conflict waits for review"),
     "recall": _l("Recall of %(tubes)s tubes: %(reason_name)s"),
     "unsent": _l("%(tubes)s tubes not sent from %(site)s"),
+    **cold_alert_words.TITLES,
 }
 
 RULES: dict[str, Any] = {
@@ -68,6 +66,9 @@ NOTES: dict[str, Any] = {
     "escalated": lazy_gettext("Nobody answered; passed on to %(site)s"),
     "acknowledged": lazy_gettext("Acknowledged"),
     "assessed": lazy_gettext("Assessed and signed"),
+    "assessed_part": lazy_gettext("Signed in part; %(left)s tubes are left"),
+    "snoozed": lazy_gettext("Put off until %(until)s"),
+    "woken": lazy_gettext("The time it was put off is over"),
     "ended": lazy_gettext("Ended"),
     "delivered": lazy_gettext("Sent through %(channel)s"),
     "delivery_failed": lazy_gettext("Could not be sent through %(channel)s, attempt %(attempt)s"),
@@ -83,7 +84,17 @@ def init_app(app: Flask) -> None:
             heading, lines = words(session, alert, locale)
             return heading, "\n".join([*lines, f"{public_url}/manager/alerts/{alert.id}"])
 
+    def render_many(session: Session, alerts: Sequence[Alert], locale: str) -> tuple[str, str]:
+        """A mass event in one message: how many of what, then each in a line."""
+        with force_locale(locale):
+            grave = sum(1 for alert in alerts if alert.severity == "critical")
+            heading = gettext("%(n)s alerts at once, %(grave)s critical", n=len(alerts), grave=grave)
+            order = sorted(alerts, key=lambda alert: (alert.severity != "critical", alert.occurred_at))
+            lines = [f"{clock_time(alert.occurred_at)} {title(session, alert, locale)}" for alert in order]
+            return heading, "\n".join([*lines, f"{public_url}/manager/alerts"])
+
     app.extensions["labrelay.render_alert"] = render
+    app.extensions["labrelay.render_alerts"] = render_many
     app.jinja_env.filters["excursion_rule"] = rule_words
 
 
@@ -98,10 +109,11 @@ def words(session: Session, alert: Alert, locale: str) -> tuple[str, list[str]]:
         "box": alert.box_code or "–",
         "consignment": alert.consignment_number or "–",
         "device": "–",
+        "courier": "–",
         "site": names.get(str(alert.params.get("site", alert.site_code)), "–"),
         "origin": names.get(alert.origin_code or "", "–"),
         "tubes": len(alert.specimen_ids),
-        **{key: value for key, value in alert.params.items() if key not in {"site", "origin"}},
+        **{key: value for key, value in alert.params.items() if key not in {"site", "origin"} and value is not None},
     }
     facts["reason_name"] = facts.get(f"reason_{locale[:2]}", "–")  # a recall's, in either language
     heading = str(TITLES[alert.kind]) % facts if alert.kind in TITLES else gettext("Alert: %(kind)s", kind=alert.kind)
@@ -132,19 +144,15 @@ def sentence(session: Session, alert: Alert, locale: str) -> str:
 
 def note_words(kind: str, params: dict[str, Any]) -> str:
     """A line of an alert's history."""
-    filled = {"site": "–", "channel": "–", "attempt": "–", **params}
+    filled = {
+        "site": "–",
+        "channel": "–",
+        "attempt": "–",
+        "left": "–",
+        **params,
+        "until": clock_time(params.get("until")),
+    }
     return str(NOTES[kind]) % filled if kind in NOTES else kind
-
-
-def clock_time(at: datetime | str | None) -> str:
-    if at is None:
-        return "–"
-    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return instant.astimezone(ZONE).strftime("%m-%d %H:%M")
-
-
-def celsius(value: Any) -> str:
-    return f"{float(value):.1f} °C" if isinstance(value, int | float) else "–"
 
 
 def _excursion(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
@@ -283,16 +291,6 @@ def _elsewhere(facts: dict[str, Any], names: dict[str, str]) -> list[str]:
     ]
 
 
-def _battery(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
-    return [
-        gettext(
-            "Battery at %(n)s %%. Charge or change logger %(device)s.",
-            n=facts.get("battery_pct", "–"),
-            device=facts["device"],
-        )
-    ]
-
-
 def _review(_facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
     return [gettext("Something sent from a phone no longer fits the record. Compare both sides and decide.")]
 
@@ -333,16 +331,16 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], dict[str, str]], list[str]]] = {
     "seal_broken": _seal_broken,
     "handover": _handover,
     "elsewhere": _elsewhere,
-    "battery": _battery,
     "review": _review,
     "recall": _recall,
     "unsent": _unsent,
+    **cold_alert_words.SENTENCES,
 }
 KINDS = tuple(_SENTENCES)
 
 
 def _site_names(session: Session, alert: Alert, locale: str) -> dict[str, str]:
-    named = (alert.params.get(name) for name in ("site", "destination", "stands"))
+    named = (alert.params.get(name) for name in ("site", "destination", "stands", "laboratory"))
     codes = {alert.site_code, alert.origin_code, *named}
     wanted = sorted(str(code) for code in codes if code)
     return {site.code: site.name(locale) for site in session.scalars(select(Site).where(Site.code.in_(wanted)))}

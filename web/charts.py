@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from logistics.domain.access import Scope
 from logistics.domain.custody import Event, EventType, consignment_stream, read_text
+from logistics.domain.stability import Exposure
 from logistics.models import Consignment, CustodyEvent, Specimen
 from logistics.services import assessment
 from logistics.services.assessment import TubeAssessment
-from telemetry import queries
+from telemetry import queries, tube_clock
 
 TRAILING_GAP = timedelta(minutes=20)
 
@@ -111,14 +112,15 @@ def source(box_code: str | None, start: datetime, end: datetime) -> str | None:
 
 def judged(session: Session, specimens: Sequence[Specimen], *, now: datetime) -> list[TubeAssessment]:
     """The stability of tubes from where they have been: until they were decided about, or until now."""
-    exposures, temps_c = {}, {}
+    exposures: dict[int, Exposure] = {}
+    here_c: dict[int, float | None] = {}
     moments: dict[datetime, dict[int, tuple[datetime, str]]] = {}
     for one in specimens:
         if one.collected_at is not None:
             at = assessment.judged_at(one, now=now).replace(second=0, microsecond=0)
             moments.setdefault(max(at, one.collected_at), {})[one.id] = (one.collected_at, one.temp_class)
     for at, collected in moments.items():
-        some, temps = queries.exposures(session, collected, now=at)
+        some, temps = tube_clock.exposures(session, collected, now=at)
         exposures.update(some)
-        temps_c.update(temps)
-    return assessment.assess(session, specimens, exposures, now=now, temps_c=temps_c)
+        here_c.update(temps)
+    return assessment.assess(session, specimens, exposures, now=now, here_c=here_c)

@@ -168,3 +168,18 @@ def exposed(session: Session, episode: Episode, scope: Scope) -> dict[Consignmen
         if mine:
             found[consignment] = mine
     return found
+
+
+def of_tubes(session: Session, episode: Episode, specimen_ids: Sequence[int], scope: Scope) -> dict[int, list[Alert]]:
+    """The other excursions that each of the tubes was in: a tube may have been warm twice, in two boxes."""
+    wanted = set(specimen_ids)
+    own = {alert.id for alert in episode.alerts}
+    found: dict[int, list[Alert]] = {}
+    since = episode.start - LOOK_BACK
+    query = select(Alert).where(Alert.kind == "excursion", Alert.occurred_at >= since).order_by(Alert.occurred_at)
+    for alert in session.scalars(query):
+        if alert.id in own or not scope.covers(alert.site_code, alert.origin_code) or alert.params.get("withdrawn"):
+            continue
+        for tube in wanted & set(alert.specimen_ids):
+            found.setdefault(tube, []).append(alert)
+    return found

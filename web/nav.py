@@ -43,6 +43,8 @@ ITEMS = (
     Item("recalls.listing", _l("Recalls"), "undo", ("manager", "receiver", "collector")),
     Item("review.listing", _l("For review"), "swap", ("manager", "auditor")),
     Item("handovers.listing", _l("Half signed"), "signature", ("dispatcher", "manager", "auditor")),
+    Item("alert_routes.table", _l("Who is told"), "bell", ("manager", "administrator", "auditor")),
+    Item("stability.listing", _l("Stability limits"), "hourglass", ("manager", "administrator", "auditor")),
     Item("manager.dashboard", _l("Indicators"), "chart", ("manager", "auditor", "administrator")),
     Item(
         "search.specimens",

@@ -181,9 +181,9 @@ def verdict(
 ) -> Verdict:
     """What to do with the tube for one test.
 
-    ``tolerance``: unknown or outside time up to this much is charged but asks nobody (a lid opening, a lift);
-    ``soon``: less left than this is 'use by', more is 'fit'. Without rules nothing is known to limit the
-    test.
+    ``tolerance``: outside and unknown time together up to this much is charged but asks nobody (a lid opening, a
+    lift): together, so that minutes outside never look better for having no data. ``soon``: less left than this is
+    'use by', more is 'fit'. Without rules nothing is known to limit the test.
     """
     if not rules:
         status = Status.UNKNOWN if exposure.unknown > tolerance else Status.FIT
@@ -194,7 +194,9 @@ def verdict(
         status = Status.EXPIRED
     elif charge.outside > tolerance:
         status = Status.OUTSIDE
-    elif exposure.unknown > tolerance or charge.total >= 1.0:
+    elif charge.outside + exposure.unknown > tolerance:
+        status = Status.UNKNOWN if exposure.unknown >= charge.outside else Status.OUTSIDE
+    elif charge.total >= 1.0:
         status = Status.UNKNOWN
     elif deadline is not None and deadline - now <= soon:
         status = Status.USE_BY

@@ -2,10 +2,11 @@
 
 from logistics.db import Base
 from logistics.models import append_only
-from logistics.models.alerts import Alert, AlertNote, Channel, Delivery
+from logistics.models.alerts import Alert, AlertLadder, AlertNote, AlertRoute, Channel, Delivery, DeliveryAttempt
 from logistics.models.attachments import Attachment
-from logistics.models.catalogue import Reason, StabilityRuleRow, Test, TestSite
+from logistics.models.catalogue import Reason, StabilityRuleRow, StabilityVersion, Test, TestSite
 from logistics.models.custody import Act, CustodyEvent, CustodyLane, Handover, WaitingAct
+from logistics.models.decisions import AssessedTube, Assessment, SpecimenClock
 from logistics.models.filters import DefaultFilter, SavedFilter
 from logistics.models.handovers import HandoverHalf, HandoverOffer
 from logistics.models.integrity import CustodyDigest, CustodyDigestLeaf, SigningKey
@@ -20,8 +21,12 @@ from logistics.models.transport import Box, Consignment, ConsignmentLine, Manife
 __all__ = [
     "Act",
     "Alert",
+    "AlertLadder",
     "AlertNote",
+    "AlertRoute",
     "ApiToken",
+    "AssessedTube",
+    "Assessment",
     "Attachment",
     "AuditEntry",
     "BlindKey",
@@ -40,6 +45,7 @@ __all__ = [
     "CustodyLane",
     "DefaultFilter",
     "Delivery",
+    "DeliveryAttempt",
     "Handover",
     "HandoverHalf",
     "HandoverOffer",
@@ -63,8 +69,10 @@ __all__ = [
     "SigningKey",
     "Site",
     "Specimen",
+    "SpecimenClock",
     "SpecimenTest",
     "StabilityRuleRow",
+    "StabilityVersion",
     "Stop",
     "Test",
     "TestSite",

@@ -44,7 +44,9 @@ class Alert(Base):
     acknowledged_at: Mapped[datetime | None]
     comment: Mapped[str] = mapped_column(default="")
     snoozed_until: Mapped[datetime | None]
+    snoozed_by: Mapped[str | None]
     level: Mapped[int] = mapped_column(default=0)  # rung of the escalation ladder
+    level_at: Mapped[datetime | None]  # when it climbed there
 
     notes: Mapped[list[AlertNote]] = relationship(cascade="all, delete-orphan", order_by="AlertNote.id")
 
@@ -77,6 +79,37 @@ class Channel(Base):
     min_severity: Mapped[str] = mapped_column(default="warning")
     locale: Mapped[str] = mapped_column(default="zh_CN")
     active: Mapped[bool] = mapped_column(default=True)
+    quiet_from_min: Mapped[int | None]  # local minutes of the day; what is not critical waits until they are over
+    quiet_until_min: Mapped[int | None]
+
+
+class AlertRoute(Base):
+    """A row of the routing table: alerts of ``site_code`` that match go to the channel, on this rung of the ladder.
+
+    A site without rows has the standard: each of its channels at once, no deputy, then those of the site above.
+    """
+
+    __tablename__ = "alert_route"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_code: Mapped[str] = mapped_column(ForeignKey("site.code"), index=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id", ondelete="CASCADE"))
+    rung: Mapped[str] = mapped_column(default="manager")  # manager (at once) | deputy (after the site's minutes)
+    kinds: Mapped[list[Any]] = mapped_column(default=list)  # empty: every kind
+    min_severity: Mapped[str] = mapped_column(default="warning")
+    weekdays: Mapped[list[Any]] = mapped_column(default=list)  # 1 = Monday; empty: every day
+    from_min: Mapped[int] = mapped_column(default=0)  # local minutes of the day; equal ends: the whole day
+    until_min: Mapped[int] = mapped_column(default=0)
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class AlertLadder(Base):
+    """After how many minutes without an answer the next rung is told, where a site wants other than the standard."""
+
+    __tablename__ = "alert_ladder"
+
+    site_code: Mapped[str] = mapped_column(ForeignKey("site.code"), primary_key=True)
+    step_min: Mapped[int]
 
 
 class Delivery(Base):
@@ -100,3 +133,19 @@ class Delivery(Base):
     lease_until: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     error: Mapped[str] = mapped_column(default="")
+    queued_at: Mapped[datetime | None]  # business time
+    batch_id: Mapped[int | None] = mapped_column(index=True)  # went out in the message of this row
+
+
+class DeliveryAttempt(Base):
+    """One try to send: begun with the lease, ended with what the other side said. Without an end: the worker died."""
+
+    __tablename__ = "delivery_attempt"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    begun_at: Mapped[datetime]  # real time, like the lease
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(default="")  # sent | the code of the error; empty: no answer
+    detail: Mapped[str] = mapped_column(default="")

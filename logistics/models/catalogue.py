@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -65,7 +66,27 @@ class StabilityRuleRow(Base):
     source: Mapped[str] = mapped_column(default="")
     site_code: Mapped[str | None] = mapped_column(ForeignKey("site.code"))  # a laboratory's own override
     reason: Mapped[str] = mapped_column(default="")
-    valid_from: Mapped[datetime | None]
+    valid_from: Mapped[datetime | None]  # date of effect; None: from the beginning
+    valid_until: Mapped[datetime | None]  # another limit of the same laboratory takes its place then
+    since_version: Mapped[int] = mapped_column(default=0, server_default="0")
+    until_version: Mapped[int | None]  # withdrawn with this version; the row stays
+
+
+class StabilityVersion(Base):
+    """A change of the stability rules: who, when, what. A decision names the version that it was made under.
+
+    Version 0 is the catalogue as it was installed.
+    """
+
+    __tablename__ = "stability_version"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(default="")
+    what: Mapped[str]  # override | withdrawal | catalogue
+    test_code: Mapped[str] = mapped_column(default="")
+    site_code: Mapped[str | None] = mapped_column(ForeignKey("site.code"))
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class Reason(Base):

@@ -98,7 +98,9 @@ def tests(session: Session) -> list[tuple[Test, list[str], int, int]]:
     for test_code, site_code in session.execute(select(TestSite.test_code, TestSite.site_code)):
         performing.setdefault(test_code, []).append(site_code)
     rules: dict[str, list[int]] = {}
-    query = select(StabilityRuleRow.test_code, StabilityRuleRow.site_code)
+    query = select(StabilityRuleRow.test_code, StabilityRuleRow.site_code).where(
+        StabilityRuleRow.until_version.is_(None)
+    )
     for stability_code, override in session.execute(query):
         rules.setdefault(stability_code, [0, 0])[override is not None] += 1
     listed = []
@@ -109,8 +111,10 @@ def tests(session: Session) -> list[tuple[Test, list[str], int, int]]:
 
 
 def rules(session: Session, test: Test) -> list[StabilityRuleRow]:
-    """The limits of a test: laboratories' own first."""
-    query = select(StabilityRuleRow).where(StabilityRuleRow.test_code == (test.stability_code or test.code))
+    """The limits of a test that stand or are planned: laboratories' own first. What was withdrawn is history."""
+    query = select(StabilityRuleRow).where(
+        StabilityRuleRow.test_code == (test.stability_code or test.code), StabilityRuleRow.until_version.is_(None)
+    )
     found = session.scalars(query).all()
     return sorted(found, key=lambda row: (row.site_code is None, row.site_code or "", row.stage, row.temp_min_c or -99))
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select, text, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, select, text, true
 from sqlalchemy.orm import Session
 
 from logistics.domain.access import DISPATCHER, Scope
+from logistics.domain.alert_kinds import DISPATCH_KINDS
 from logistics.errors import NotFound
 from logistics.models import Alert, Box, Channel, Consignment, Delivery, Site, Specimen, User
 from logistics.models.alerts import UNANSWERED
 from logistics.queries import board
 
-TABS = ("open", "acknowledged", "ended", "all")
-"""open: nobody answers for it yet; acknowledged: somebody does and it lasts; ended: answered and over."""
+TABS = ("open", "snoozed", "acknowledged", "ended", "all")
+"""open: nobody answers for it yet; snoozed: put off until later; acknowledged: somebody does and it lasts; ended:
+answered and over."""
 MAX_ROWS = 200
 COUNTED = 1_000
-DISPATCH_KINDS = ("urgent_call", "overdue", "late", "seal_broken", "unsent", "elsewhere", "handover")
-"""What dispatchers may acknowledge, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,11 @@ class Detail:
     sites: dict[str, Site] = field(default_factory=dict)
 
 
-def of_tab(tab: str) -> ColumnElement[bool]:
+def of_tab(tab: str, now: datetime) -> ColumnElement[bool]:
+    put_off = and_(Alert.snoozed_until.is_not(None), Alert.snoozed_until > now)
     return {
-        "open": and_(text(UNANSWERED)),
+        "open": and_(text(UNANSWERED), not_(put_off)),
+        "snoozed": and_(text(UNANSWERED), put_off),
         "acknowledged": and_(Alert.acknowledged_at.is_not(None), Alert.state == "open"),
         "ended": and_(Alert.acknowledged_at.is_not(None), Alert.state != "open"),
     }.get(tab, true())
@@ -69,13 +72,9 @@ def version(session: Session) -> str:
     return f"{alerts}.{custody}"
 
 
-def counts(session: Session, scope: Scope) -> dict[str, int]:
+def counts(session: Session, scope: Scope, *, now: datetime) -> dict[str, int]:
     """How many alerts stand in each tab; of what is over, no more than COUNTED are counted."""
-    found = {
-        "open": _counted(session, _in(scope).where(text(UNANSWERED))),
-        "acknowledged": _counted(session, _in(scope).where(Alert.state == "open", Alert.acknowledged_at.is_not(None))),
-    }
-    return found | {name: _counted(session, _in(scope).where(of_tab(name))) for name in ("ended", "all")}
+    return {name: _counted(session, _in(scope).where(of_tab(name, now))) for name in TABS}
 
 
 def _counted(session: Session, query: Select[Alert]) -> int:
@@ -83,9 +82,11 @@ def _counted(session: Session, query: Select[Alert]) -> int:
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 
-def inbox(session: Session, scope: Scope, *, tab: str = "open", kind: str = "", limit: int = MAX_ROWS) -> list[Entry]:
+def inbox(
+    session: Session, scope: Scope, *, now: datetime, tab: str = "open", kind: str = "", limit: int = MAX_ROWS
+) -> list[Entry]:
     """Alerts of the sites in ``scope``: what is open and grave first, then the newest."""
-    query = _in(scope).where(of_tab(tab))
+    query = _in(scope).where(of_tab(tab, now))
     if kind:
         query = query.where(Alert.kind == kind)
     lasting = case((Alert.state == "open", 0), else_=1)

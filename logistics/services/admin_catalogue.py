@@ -1,15 +1,14 @@
-"""What an administrator changes in the catalogue (who performs a test, a laboratory's own limits) and of channels."""
+"""What an administrator changes in the catalogue (who performs a test) and of channels."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from logistics.errors import Invalid, NotFound
-from logistics.models import Channel, Site, StabilityRuleRow, Test, TestSite
+from logistics.models import Channel, Site, Test, TestSite
 from logistics.models.network import TOWNSHIP
 from logistics.services import alert_channels
 from logistics.services.admin import Changes, write
@@ -54,50 +53,6 @@ def change_test(session: Session, code: str, *, active: bool, performing: Collec
     return changes
 
 
-def override_rule(session: Session, code: str, values: Mapping[str, Any], *, now: datetime) -> StabilityRuleRow:
-    """A laboratory's own limit for a test; from now on it counts there instead of the catalogue's.
-
-    ``values``: site_code, stage, temp_min_c, temp_max_c, max_hours, reason. Raises Invalid naming the field.
-    """
-    test = known_test(session, code)
-    site = session.get(Site, values["site_code"] or "")
-    if site is None or site.tier == TOWNSHIP:
-        raise Invalid("site_unknown", field="site_code", site=str(values["site_code"])[:40])
-    if len(values["reason"]) < 5:
-        raise Invalid("reason_needed", field="reason")
-    for name in ("temp_min_c", "temp_max_c", "max_hours"):
-        if values[name] is None:
-            raise Invalid("field_missing", field=name)
-    if not -100 <= values["temp_min_c"] < values["temp_max_c"] <= 60:
-        raise Invalid("temperatures_reversed", field="temp_max_c")
-    if not 0 < values["max_hours"] <= 24 * 365:
-        raise Invalid("number_between", field="max_hours", low=0, high=8760)
-    if values["stage"] not in {"", "unseparated", "separated"}:
-        raise Invalid("field_malformed", field="stage")
-    rule = StabilityRuleRow(
-        test_code=test.stability_code or test.code,
-        specimen_type=test.specimen_type,
-        container=test.container,
-        source=values["reason"],
-        valid_from=now,
-        **values,
-    )
-    test.stability_code = test.stability_code or test.code
-    session.add(rule)
-    session.flush()
-    return rule
-
-
-def withdraw_rule(session: Session, rule_id: int) -> StabilityRuleRow:
-    """Take a laboratory's own limit back; the catalogue's rules themselves are not touched here."""
-    rule = session.get(StabilityRuleRow, rule_id)
-    if rule is None or rule.site_code is None:
-        raise NotFound("rule_unknown", field="rule")
-    session.delete(rule)
-    session.flush()
-    return rule
-
-
 # --- channels ---
 
 
@@ -118,6 +73,8 @@ def save_channel(
         raise Invalid("site_unknown", field="site_code", site=str(values["site_code"])[:40])
     if values["min_severity"] not in SEVERITIES or values["locale"] not in LOCALES:
         raise Invalid("field_malformed", field="min_severity")
+    if (values.get("quiet_from_min") is None) != (values.get("quiet_until_min") is None):
+        raise Invalid("field_missing", field="quiet_until" if values.get("quiet_until_min") is None else "quiet_from")
     kind = values["kind"]
     if kind not in CHANNEL_FIELDS or (channel is not None and channel.kind != kind):
         raise Invalid("channel_kind_unknown", field="kind", kind=str(kind)[:40])

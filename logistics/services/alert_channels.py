@@ -7,18 +7,19 @@ network).
 
 from __future__ import annotations
 
-import ipaddress
+import json
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from logistics.errors import Invalid, Unavailable
+from logistics.services.alert_network import Allowed, guarded, refused
 
 KINDS = ("mail", "http", "wecom", "dingtalk", "feishu")
 ROBOT_HOSTS = {"wecom": "qyapi.weixin.qq.com", "dingtalk": "oapi.dingtalk.com", "feishu": "open.feishu.cn"}
 MAIL_PORTS = {"insecure": 25, "starttls": 587, "ssl": 465}
-ROBOT_BYTES = 2000  # WeCom takes 2,048 bytes of text; the others more
+ROBOT_BYTES = 2040  # WeCom takes 2,048 bytes of text, title and line break included; the others take more
 DEDUP_HEADER = "X-Labrelay-Delivery"
 CONNECT_S, READ_S = 5.0, 10.0
 
@@ -34,18 +35,14 @@ def resolve(host: str) -> list[str]:
 
 
 def check_host(host: str, allowed_hosts: Iterable[str], *, resolver: Resolve = resolve) -> None:
-    """Whether alerts may be sent to ``host``: named by the installation, else at public addresses only.
+    """Whether alerts may be sent to ``host``: what the installation lists (names, or networks as 10.1.0.0/16), else
+    public addresses only. ``send`` checks again the very address that it connects to.
 
     Raises Invalid('channel_host_refused') for what is private, loopback or not on the list.
     """
-    allowed = {name.lower() for name in allowed_hosts}
-    if host.lower() in allowed:
-        return
-    if allowed:
-        raise Invalid("channel_host_refused", field="host", host=host)
-    for address in resolver(host):
-        if not ipaddress.ip_address(address.partition("%")[0]).is_global:
-            raise Invalid("channel_host_refused", field="host", host=host)
+    allowed = Allowed(allowed_hosts)
+    if not allowed.check_name(host):
+        allowed.check(host, resolver(host))
 
 
 def check_config(kind: str, config: Mapping[str, Any]) -> str:
@@ -66,8 +63,21 @@ def check_config(kind: str, config: Mapping[str, Any]) -> str:
     return _word(config, "host")
 
 
-def send(kind: str, config: Mapping[str, Any], *, title: str, text: str, dedup_id: str, critical: bool) -> None:
-    """Send one message. Raises Unavailable('channel_not_accepted') when the other side did not take it."""
+def send(
+    kind: str,
+    config: Mapping[str, Any],
+    *,
+    title: str,
+    text: str,
+    dedup_id: str,
+    critical: bool,
+    allowed_hosts: Iterable[str],
+) -> None:
+    """Send one message. Every address that is connected to is checked when it is resolved.
+
+    Raises Unavailable('channel_not_accepted') when the other side did not take it, Unavailable('channel_robot_refused')
+    when a robot said no in its answer, Invalid('channel_host_refused').
+    """
     import apprise  # heavy: only workers that send pay for it
 
     asset = apprise.AppriseAsset(http_redirects=False, app_id="Labrelay", app_desc="Labrelay", app_url="")
@@ -75,10 +85,37 @@ def send(kind: str, config: Mapping[str, Any], *, title: str, text: str, dedup_i
     if service is None:
         raise Invalid("channel_malformed", field="config", kind=kind)
     if kind in ROBOT_HOSTS:
-        text = shorten(f"{text}\n#{dedup_id}", ROBOT_BYTES - len(title.encode()))
+        text = fitted(title, text, dedup_id, ROBOT_BYTES)
     level = apprise.NotifyType.FAILURE if critical else apprise.NotifyType.WARNING
-    if not service.notify(body=text, title=title, notify_type=level):
+    with guarded(Allowed(allowed_hosts)) as guard:
+        taken = service.notify(body=text, title=title, notify_type=level)
+    if guard.refused_host:
+        raise refused(guard.refused_host)
+    if not taken:
         raise Unavailable("channel_not_accepted", field="channel")
+    if kind in ROBOT_HOSTS:
+        _check_answer(guard.answers)
+
+
+def _check_answer(answers: Iterable[bytes]) -> None:
+    """Robots answer HTTP 200 also when they refuse (wrong key, too many messages): the code in the body counts."""
+    for raw in answers:
+        try:
+            said = json.loads(raw)
+        except ValueError:
+            continue
+        code = next((said[name] for name in ("errcode", "code", "StatusCode") if name in said), 0) if said else 0
+        if code not in (0, "0"):
+            raise Unavailable("channel_robot_refused", field="channel", answer=str(code)[:20])
+
+
+def fitted(title: str, text: str, dedup_id: str, limit: int) -> str:
+    """The text so that with the title it has at most ``limit`` bytes. The link, its last line, and the id stay whole:
+    what is too long is cut before them."""
+    body, _, link = text.rpartition("\n")
+    tail = f"\n{link}\n#{dedup_id}"
+    room = limit - len(f"{title}\r\n{tail}".encode())
+    return shorten(body, room) + tail
 
 
 def shorten(text: str, limit: int) -> str:

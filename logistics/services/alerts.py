@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from logistics.clock import wall_now
 from logistics.db import insert_ignoring, next_number
 from logistics.domain.access import Scope
+from logistics.domain.alert_routes import SEVERITIES, quiet_for
 from logistics.errors import Conflict, Invalid, NotFound
-from logistics.models import Alert, AlertNote, Channel, Delivery, Site
+from logistics.models import Alert, AlertNote, Delivery
+from logistics.services import alert_routing
 
-SEVERITIES = ("info", "warning", "critical")
+SNOOZE_SHORTEST_MIN, SNOOZE_CRITICAL_MIN, SNOOZE_MIN = 5, 60, 24 * 60
 VERSION = "alerts"  # counter that wakes inbox pages
 
 
@@ -81,6 +83,8 @@ def _update(
         alert.state, alert.ended_at = "open", None
     if worse:
         alert.severity = severity
+    if worse or reopened:
+        alert.snoozed_until = alert.snoozed_by = None  # it was put off as it was then
     note(session, alert, "worse" if worse else "reopened" if reopened else "updated", now=now, params=params)
     if worse or reopened:
         queue(session, alert, f"update:{len(alert.notes) + 1}")
@@ -150,34 +154,56 @@ def note(
     alert.notes.append(AlertNote(at=now, kind=kind, username=username, text=text, params=dict(params or {})))
 
 
+def snooze(
+    session: Session, alert_id: int, *, minutes: int, word: str, username: str, scope: Scope, now: datetime
+) -> Alert:
+    """Put off what nobody has acknowledged yet: it leaves the list and climbs no ladder until the time is over.
+
+    Raises Invalid naming the field, Conflict when somebody answers for it already or it is over.
+    """
+    alert = visible(session, alert_id, scope)
+    longest = SNOOZE_CRITICAL_MIN if alert.severity == "critical" else SNOOZE_MIN
+    if not word.strip():
+        raise Invalid("field_missing", field="word")
+    if not SNOOZE_SHORTEST_MIN <= minutes <= longest:
+        raise Invalid("snooze_out_of_range", field="minutes", low=SNOOZE_SHORTEST_MIN, high=longest)
+    if alert.acknowledged_at is not None:
+        raise Conflict("alert_acknowledged", field="alert", by=alert.acknowledged_by)
+    if alert.state != "open":
+        raise Conflict("alert_over", field="alert")
+    alert.snoozed_until, alert.snoozed_by, alert.updated_at = now + timedelta(minutes=minutes), username, now
+    until = alert.snoozed_until.isoformat()
+    note(session, alert, "snoozed", now=now, username=username, text=word.strip()[:500], params={"until": until})
+    next_number(session, VERSION)
+    return alert
+
+
 def ladder(session: Session, site_code: str) -> list[str]:
-    """The site and those above it: who is told at once, and who when nobody there answers."""
-    found: list[str] = []
-    code: str | None = site_code
-    while code and code not in found:
-        found.append(code)
-        code = session.scalar(select(Site.parent_code).where(Site.code == code))
-    return found
+    """The site of each rung: who is told at once, and who when nobody there answers."""
+    return [rung.site_code for rung in alert_routing.rungs(session, site_code)]
 
 
 def queue(session: Session, alert: Alert, what: str) -> None:
-    """One row in the outbox for every channel that wants to hear of it.
+    """One row in the outbox for every channel that is to hear of it, by the routing table and the rung.
 
-    Told are the laboratory's own channels and those of the rungs that the alert has climbed; where these have
-    none that wants it, the next ones above, so that nothing is told to nobody.
+    A channel that has not been told yet what stands in the outbox is not told twice: the message is put into words
+    when it is sent, and says what is known then.
     """
-    rungs = ladder(session, alert.site_code)
-    found = session.scalars(select(Channel).where(Channel.active, Channel.site_code.in_(rungs)).order_by(Channel.id))
-    by_site: dict[str, list[Channel]] = {}
-    for channel in found:
-        if _wants(channel, alert):
-            by_site.setdefault(channel.site_code, []).append(channel)
-    told: list[Channel] = []
-    for level, site_code in enumerate(rungs):
-        if level > alert.level and told:
-            break
-        told += by_site.get(site_code, [])
-    for channel in told:
+    at = alert.updated_at
+    level = alert.level
+    queued = session.execute(
+        select(Delivery.channel_id, Delivery.id).where(
+            Delivery.alert_id == alert.id, Delivery.state == "waiting", Delivery.attempts == 0
+        )
+    )
+    waiting: dict[int, int] = dict(queued.all())  # type: ignore[arg-type,unused-ignore]
+    for channel in alert_routing.channels_told(session, alert, level=level, at=at):
+        wait = quiet_for(at, alert.severity, channel.quiet_from_min, channel.quiet_until_min)
+        due = wall_now() + wait
+        if channel.id in waiting:
+            row = session.get_one(Delivery, waiting[channel.id])
+            row.next_try_at = min(row.next_try_at, due)  # what became critical does not wait for the morning
+            continue
         insert_ignoring(
             session,
             Delivery.__table__,
@@ -189,13 +215,8 @@ def queue(session: Session, alert: Alert, what: str) -> None:
                 "text": "",
                 "state": "waiting",
                 "attempts": 0,
-                "next_try_at": wall_now(),
+                "next_try_at": due,
+                "queued_at": at,
                 "error": "",
             },
         )
-
-
-def _wants(channel: Channel, alert: Alert) -> bool:
-    if channel.kinds and alert.kind not in channel.kinds:
-        return False
-    return SEVERITIES.index(alert.severity) >= SEVERITIES.index(channel.min_severity)

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from logistics.db import next_number
 from logistics.domain import stability
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer
@@ -19,18 +18,18 @@ from logistics.domain.stability import Exposure, StabilityRule, Status, Verdict
 from logistics.domain.transitions import ALIVE, State
 from logistics.errors import Invalid
 from logistics.models import Act as ActRow
-from logistics.models import Alert, Specimen, Test, User
-from logistics.services import alerts, custody
-from logistics.services.cold_chain import TOLERANCE
-from logistics.services.stability import NO_RULE, STORAGE_C, rules_of
+from logistics.models import Specimen, Test, User
+from logistics.services import custody
+from logistics.services import stability as stability_service
+from logistics.services.stability import NO_RULE, STORAGE_C, RuleBook
 
 S = State
 RECALLED_WARM = "RECALL_TEMPERATURE"
-DISPOSITIONS = ("accept", "concession", "reject", "hold", "release", "recall", "note")
+DISPOSITIONS = ("accept", "concession", "reject", "recollect", "hold", "release", "recall", "note")
 DECIDE, DECIDED = "decide", "decided"
 DONE = frozenset({S.ACCEPTED, S.ACCEPTED_CONCESSION})
 CLOSED = frozenset({S.REJECTED, S.RECALLED, S.RETURNED, S.LOST, S.MISSING, S.DISPOSED, S.COLLECTION_FAILED})
-PROPOSALS = {Status.FIT: "accept", Status.USE_BY: "accept", Status.EXPIRED: "reject"}
+PROPOSALS = {Status.FIT: "accept", Status.USE_BY: "accept", Status.EXPIRED: "recollect"}
 MAX_TUBES = 500
 
 
@@ -83,32 +82,38 @@ def assess(
     exposures: Mapping[int, Exposure],
     *,
     now: datetime,
-    temps_c: Mapping[int, float] | None = None,
+    here_c: Mapping[int, float | None] | None = None,
+    version: int | None = None,
 ) -> list[TubeAssessment]:
-    """Rules, share of life used, verdict and proposal of each tube. ``exposures`` up to :func:`judged_at`."""
-    return [
-        _assess(session, one, exposures.get(one.id, Exposure()), judged_at(one, now=now), (temps_c or {}).get(one.id))
-        for one in specimens
-    ]
+    """Rules, share of life used, verdict and proposal of each tube. ``exposures`` up to :func:`judged_at`.
+
+    ``here_c``: where each is at that moment; None: nobody knows. ``version``: of the stability rules, as a decision
+    was made under it; the newest where it is not given.
+    """
+    books: dict[datetime, RuleBook] = {}
+    found = []
+    for one in specimens:
+        at = judged_at(one, now=now)
+        book = books.get(at) or books.setdefault(at, RuleBook(session, at, version=version))
+        storage_c = STORAGE_C.get(one.temp_class)
+        temp_c = here_c.get(one.id, storage_c) if here_c is not None else storage_c
+        found.append(_assess(book, one, exposures.get(one.id, Exposure()), temp_c))
+    return found
 
 
-def _assess(session: Session, one: Specimen, exposure: Exposure, at: datetime, temp_c: float | None) -> TubeAssessment:
-    here_c = temp_c if temp_c is not None else STORAGE_C.get(one.temp_class)
+def _assess(book: RuleBook, one: Specimen, exposure: Exposure, temp_c: float | None) -> TubeAssessment:
     by_code = {ordered.test_code: ordered.test for ordered in one.tests}
-    uses = []
-    for code, rules in rules_of(session, one).items():
-        found = stability.verdict(rules, exposure, now=at, temp_c=here_c, tolerance=TOLERANCE) if rules else None
-        uses.append(TestUse(by_code[code], rules, found))
-    verdicts = [use.verdict for use in uses if use.verdict is not None]
-    worst = max((v.status for v in verdicts), key=list(Status).index, default=None)
+    verdicts = stability_service.verdicts(book, one, exposure, at=book.at, temp_c=temp_c)
+    uses = [TestUse(by_code[code], rules, verdicts.get(code)) for code, rules in book.rules(one).items()]
+    worst = stability_service.worst(list(verdicts.values()))
     return TubeAssessment(
         specimen=one,
-        at=at,
+        at=book.at,
         exposure=exposure,
         uses=uses,
         status=worst.value if worst else NO_RULE,
-        used_share=max((v.used_share for v in verdicts), default=None),
-        use_by=stability.earliest(v.use_by for v in verdicts),
+        used_share=max((v.used_share for v in verdicts.values()), default=None),
+        use_by=stability.earliest(v.use_by for v in verdicts.values()),
         proposal=_proposal(one, worst),
         options=options(one),
     )
@@ -124,9 +129,9 @@ def options(one: Specimen) -> tuple[str, ...]:
     """What may be signed for a tube as it stands."""
     found: list[str] = []
     if one.state == S.RECEIVED:
-        found += ["accept", "concession", "reject"]
+        found += ["accept", "concession", "reject", "recollect"]
     elif one.state == S.DELIVERED:
-        found.append("reject")
+        found += ["reject", "recollect"]
     elif one.state in DONE:
         found.append("recall")
     if one.state in ALIVE and one.state != S.REGISTERED:
@@ -183,6 +188,7 @@ def _acts(session: Session, signing: Signing, comment: str, actor: User, now: da
         "accept": ("accept", {}),
         "concession": ("accept", {"reason": signing.reason, "note": comment}),
         "reject": ("reject", {"reason": signing.reason, "note": comment}),
+        "recollect": ("reject", {"reason": signing.reason, "note": comment}),  # and the site is asked for a new tube
         "hold": ("hold", {"reason": comment}),
         "release": ("release", {"reason": comment}),
         "recall": ("recall", {"reason": RECALLED_WARM, "note": comment}),
@@ -195,23 +201,3 @@ def _acts(session: Session, signing: Signing, comment: str, actor: User, now: da
     if act_type == "accept" and (held or session.get(ActRow, freed) is not None):
         found.insert(0, act(freed, "release", {"reason": comment}))
     return found
-
-
-def close_alerts(
-    session: Session, incident_keys: Iterable[str], *, username: str, comment: str, scope: Scope, now: datetime
-) -> list[Alert]:
-    """The decision is signed: the alerts of the excursion are answered, and those that are over are closed."""
-    found = session.scalars(
-        select(Alert).where(Alert.incident_key.in_(sorted(incident_keys))).order_by(Alert.id).with_for_update()
-    ).all()
-    mine = [alert for alert in found if scope.covers(alert.site_code)]
-    for alert in mine:
-        if alert.acknowledged_at is None:
-            alert.acknowledged_by, alert.acknowledged_at, alert.comment = username, now, comment[:500]
-        alert.updated_at = now
-        if alert.state == "ended":
-            alert.state = "closed"
-        alerts.note(session, alert, "assessed", now=now, username=username, text=comment[:500])
-    if mine:
-        next_number(session, alerts.VERSION)
-    return mine

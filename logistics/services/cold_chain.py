@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from logistics.domain.alert_kinds import severity
 from logistics.domain.cold_chain import DeviceFact, ExcursionFact, SilenceFact, Stay, stays
 from logistics.domain.custody import read_text, specimen_stream
-from logistics.domain.stability import Exposure
-from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Specimen
-from logistics.services import alerts, cold_loads
-from logistics.services.stability import RuleBook, apply_exposure
+from logistics.models import Alert, Box, Consignment, ConsignmentLine, CustodyEvent, Site, Specimen
+from logistics.services import alerts, assessed, clocks, cold_loads
 
-# Less than this outside or without data asks nobody, but is charged: a lid opening, a lift.
-TOLERANCE = timedelta(minutes=20)
+INGEST_BEHIND = "ingest_behind"
 
 
 def excursion_changed(session: Session, fact: ExcursionFact, *, now: datetime) -> Alert | None:
@@ -26,7 +24,10 @@ def excursion_changed(session: Session, fact: ExcursionFact, *, now: datetime) -
     A box without tubes raises nothing; a tube packed later into a box that is still too warm does, when the
     sweep hands the open excursion over again.
     """
-    told = _tell(session, fact, exposed_tubes(session, fact.box_code, fact.start, fact.end), now)
+    exposed = exposed_tubes(session, fact.box_code, fact.start, fact.end)
+    clocks.say_again(session, (tube for tubes in exposed.values() for tube in tubes))
+    assessed.facts_changed(session, fact, now=now)
+    told = _tell(session, fact, exposed, now)
     return cold_loads.tell(session, fact, now=now) or told
 
 
@@ -157,6 +158,30 @@ def device_changed(session: Session, fact: DeviceFact, *, now: datetime) -> Aler
     )
 
 
+def ingest_changed(
+    session: Session, *, behind: bool, since: datetime | None, waiting: int, now: datetime
+) -> Alert | None:
+    """Telemetry does not keep up, or does again: the laboratory at the top is told, once for each time."""
+    standing = session.scalars(select(Alert).where(Alert.kind == INGEST_BEHIND, Alert.state == "open")).first()
+    if not behind:
+        if standing is not None:
+            alerts.end_alert(session, standing.incident_key, now=now)
+        return None
+    root = session.scalars(select(Site.code).where(Site.parent_code.is_(None)).order_by(Site.code)).first()
+    if standing is not None or root is None:
+        return standing
+    return alerts.raise_alert(
+        session,
+        kind=INGEST_BEHIND,
+        severity=severity(INGEST_BEHIND),
+        site_code=root,
+        incident_key=f"{INGEST_BEHIND}:{now.isoformat()}",
+        params={"since": (since or now).isoformat(), "waiting": waiting},
+        occurred_at=since or now,
+        now=now,
+    )
+
+
 def exposed_tubes(
     session: Session, box_code: str, start: datetime, end: datetime | None
 ) -> dict[Consignment, list[int]]:
@@ -194,36 +219,3 @@ def boxed_times(session: Session, specimen_ids: Iterable[int]) -> dict[int, list
     for stream, body in rows:
         events[by_stream[stream]].append(read_text(body))
     return {specimen_id: stays(events[specimen_id]) for specimen_id in by_stream.values()}
-
-
-def refresh_use_by(
-    session: Session,
-    specimen_ids: Sequence[int],
-    exposures: Mapping[int, Exposure],
-    *,
-    now: datetime,
-    temps_c: Mapping[int, float] | None = None,
-) -> int:
-    """Write use-by and verdict of tubes from their exposures up to ``now``. Returns how many changed.
-
-    ``temps_c``: where each tube is now, as its box logger says; else its class's storage is assumed.
-    """
-    changed = 0
-    tubes = session.scalars(select(Specimen).where(Specimen.id.in_(specimen_ids)).order_by(Specimen.id)).all()
-    book = RuleBook(session)
-    for specimen in tubes:
-        exposure = exposures.get(specimen.id)
-        if exposure is None:
-            continue
-        before = (specimen.use_by_at, specimen.use_by_test, specimen.stability)
-        apply_exposure(
-            session,
-            specimen,
-            exposure,
-            at=now,
-            temp_c=(temps_c or {}).get(specimen.id),
-            tolerance=TOLERANCE,
-            book=book,
-        )
-        changed += before != (specimen.use_by_at, specimen.use_by_test, specimen.stability)
-    return changed

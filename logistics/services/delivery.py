@@ -9,7 +9,7 @@ id. Rows are the truth; everything here may run in several workers at once. Leas
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from logistics.clock import now as business_now
 from logistics.clock import wall_now
 from logistics.db import next_number, transaction
 from logistics.errors import Invalid, LabrelayError
-from logistics.models import Alert, Channel, Delivery
+from logistics.models import Alert, Channel, Delivery, DeliveryAttempt
 from logistics.services import alert_channels, alerts
 
 log = logging.getLogger(__name__)
@@ -32,16 +32,21 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=15), timedelta(hours=1)
 MAX_ATTEMPTS = 14  # with the waits above: about nine hours
 BATCH = 50
 
+BATCH_FROM, BATCH_MOST = 4, 40
+"""So many messages waiting for one channel are a mass event: they go out as one."""
+
 Render = Callable[[Session, Alert, str], tuple[str, str]]
 """(session, alert, locale) → (title, text). No personal data."""
+RenderMany = Callable[[Session, Sequence[Alert], str], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a leased row says, whole, so that nothing is read while it is sent."""
+    """What a leased row says, whole, so that nothing is read while it is sent. ``alert_ids``: all that it tells of."""
 
     delivery_id: int
-    alert_id: int
+    alert_ids: tuple[int, ...]
+    attempt: int
     channel: str
     kind: str
     config: dict[str, Any]
@@ -55,25 +60,29 @@ class Message:
 def deliver_due(
     render: Render,
     *,
+    render_many: RenderMany | None = None,
     allowed_hosts: Iterable[str] = (),
     wall: Callable[[], datetime] = wall_now,
     send: Callable[..., None] = alert_channels.send,
     resolver: alert_channels.Resolve = alert_channels.resolve,
 ) -> int:
-    """Send what waits, each message in transactions of its own. Returns how many were sent."""
+    """Send what waits, each message in transactions of its own. Returns how many were sent.
+
+    ``render_many`` puts a mass event into one message; without it each alert has its own.
+    """
     with transaction() as session:
         waiting = due(session, now=wall())
     sent = 0
     for delivery_id in waiting:
         try:
             with transaction() as session:
-                message = lease(session, delivery_id, render, now=wall())
+                message = lease(session, delivery_id, render, render_many=render_many, now=wall())
         except Exception:  # one row that cannot be put into words must not hold up the others
             log.exception("delivery %s could not be prepared", delivery_id)
             continue
         if message is None:
             continue
-        error = _try(message, send, allowed_hosts, resolver)
+        error = _try(message, send, tuple(allowed_hosts), resolver)
         with transaction() as session:
             if error is None:
                 sent += mark_sent(session, message, now=wall(), at=business_now())
@@ -83,7 +92,7 @@ def deliver_due(
 
 
 def _try(
-    message: Message, send: Callable[..., None], allowed_hosts: Iterable[str], resolver: alert_channels.Resolve
+    message: Message, send: Callable[..., None], allowed_hosts: Sequence[str], resolver: alert_channels.Resolve
 ) -> LabrelayError | None:
     try:
         host = alert_channels.check_config(message.kind, message.config)
@@ -95,6 +104,7 @@ def _try(
             text=message.text,
             dedup_id=message.dedup_id,
             critical=message.critical,
+            allowed_hosts=allowed_hosts,
         )
     except LabrelayError as error:
         return error
@@ -109,14 +119,16 @@ def due(session: Session, *, now: datetime) -> list[int]:
     return list(
         session.scalars(
             select(Delivery.id)
-            .where(Delivery.state == "waiting", Delivery.next_try_at <= now, _free(now))
+            .where(Delivery.state == "waiting", Delivery.next_try_at <= now, _free(now), _leads())
             .order_by(Delivery.next_try_at, Delivery.id)
             .limit(BATCH)
         )
     )
 
 
-def lease(session: Session, delivery_id: int, render: Render, *, now: datetime) -> Message | None:
+def lease(
+    session: Session, delivery_id: int, render: Render, *, now: datetime, render_many: RenderMany | None = None
+) -> Message | None:
     """Take a row for LEASE. None: somebody else has it, it is done, or its channel has no room this minute."""
     channel = session.scalars(
         select(Channel)
@@ -130,19 +142,67 @@ def lease(session: Session, delivery_id: int, render: Render, *, now: datetime) 
         return None
     taken = session.execute(
         update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.state == "waiting", Delivery.next_try_at <= now, _free(now))
+        .where(
+            Delivery.id == delivery_id, Delivery.state == "waiting", Delivery.next_try_at <= now, _free(now), _leads()
+        )
         .values(lease_until=now + LEASE, attempts=Delivery.attempts + 1)
         .returning(Delivery.id)
     ).scalar_one_or_none()
     if taken is None:
         return None
     row = session.get_one(Delivery, delivery_id, populate_existing=True)
-    alert = session.get_one(Alert, row.alert_id)
-    row.title, row.text = render(session, alert, channel.locale)
+    rows = [row, *_gathered(session, row, now, batching=render_many is not None)]
+    alerts_told = [session.get_one(Alert, one.alert_id) for one in rows]
+    if len(rows) > 1 and render_many is not None:
+        row.title, row.text = render_many(session, alerts_told, channel.locale)
+    else:
+        row.title, row.text = render(session, alerts_told[0], channel.locale)
+    session.add(DeliveryAttempt(delivery_id=row.id, number=row.attempts, begun_at=now))
     return Message(
-        row.id, alert.id, channel.name, channel.kind, dict(channel.config), row.title, row.text, row.dedup_id,
-        alert.severity == "critical", now + LEASE,
-    )  # fmt: skip
+        delivery_id=row.id,
+        alert_ids=tuple(dict.fromkeys(alert.id for alert in alerts_told)),
+        attempt=row.attempts,
+        channel=channel.name,
+        kind=channel.kind,
+        config=dict(channel.config),
+        title=row.title,
+        text=row.text,
+        dedup_id=row.dedup_id,
+        critical=any(alert.severity == "critical" for alert in alerts_told),
+        lease_until=now + LEASE,
+    )
+
+
+def _gathered(session: Session, row: Delivery, now: datetime, *, batching: bool) -> list[Delivery]:
+    """The rows that go out in the message of ``row``: as before when it is tried again, else what waits beside it.
+
+    What was gathered once stays together, so that a repetition says the same under the same id.
+    """
+    members = select(Delivery).where(Delivery.batch_id == row.id, Delivery.id != row.id, Delivery.state == "waiting")
+    if row.batch_id == row.id:
+        return list(session.scalars(members.order_by(Delivery.id)))
+    if not batching or row.attempts > 1:
+        return []
+    beside = session.scalars(
+        select(Delivery)
+        .where(
+            Delivery.channel_id == row.channel_id,
+            Delivery.id != row.id,
+            Delivery.state == "waiting",
+            Delivery.attempts == 0,
+            Delivery.batch_id.is_(None),
+            Delivery.next_try_at <= now,
+            _free(now),
+        )
+        .order_by(Delivery.next_try_at, Delivery.id)
+        .limit(BATCH_MOST - 1)
+        .with_for_update()
+    ).all()
+    if len(beside) + 1 < BATCH_FROM:
+        return []
+    for one in (row, *beside):
+        one.batch_id = row.id
+    return list(beside)
 
 
 def mark_sent(session: Session, message: Message, *, now: datetime, at: datetime) -> int:
@@ -150,7 +210,9 @@ def mark_sent(session: Session, message: Message, *, now: datetime, at: datetime
     row = _ours(session, message)
     if row is None:
         return 0
-    row.state, row.sent_at, row.lease_until, row.error = "sent", now, None, ""
+    for one in (row, *_members(session, row)):
+        one.state, one.sent_at, one.lease_until, one.error = "sent", now, None, ""
+    _attempted(session, message, "sent", now)
     _note(session, message, "delivered", at, {})
     return 1
 
@@ -162,10 +224,28 @@ def mark_failed(session: Session, message: Message, error: LabrelayError, *, now
         return
     row.lease_until, row.error = None, error.code
     if isinstance(error, Invalid) or row.attempts >= MAX_ATTEMPTS:
-        row.state = "failed"
+        for one in (row, *_members(session, row)):
+            one.state, one.error = "failed", error.code
     else:
         row.next_try_at = now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** (row.attempts - 1))
+    said = (error.params.get(name) for name in ("answer", "host", "detail"))
+    _attempted(session, message, error.code, now, str(next((one for one in said if one), "")))
     _note(session, message, "delivery_failed", at, {"code": error.code, "attempt": row.attempts})
+
+
+def _members(session: Session, row: Delivery) -> Sequence[Delivery]:
+    if row.batch_id != row.id:
+        return ()
+    query = select(Delivery).where(Delivery.batch_id == row.id, Delivery.id != row.id, Delivery.state == "waiting")
+    return session.scalars(query).all()
+
+
+def _attempted(session: Session, message: Message, outcome: str, now: datetime, detail: str = "") -> None:
+    session.execute(
+        update(DeliveryAttempt)
+        .where(DeliveryAttempt.delivery_id == message.delivery_id, DeliveryAttempt.number == message.attempt)
+        .values(ended_at=now, outcome=outcome, detail=detail[:200])
+    )
 
 
 def _ours(session: Session, message: Message) -> Delivery | None:
@@ -183,24 +263,31 @@ def _ours(session: Session, message: Message) -> Delivery | None:
 
 
 def _note(session: Session, message: Message, kind: str, at: datetime, params: dict[str, Any]) -> None:
-    alert = session.get(Alert, message.alert_id)
-    if alert is not None:
-        alerts.note(session, alert, kind, now=at, params={"channel": message.channel, **params})
-        next_number(session, alerts.VERSION)
+    for alert_id in message.alert_ids:
+        alert = session.get(Alert, alert_id)
+        if alert is not None:
+            alerts.note(session, alert, kind, now=at, params={"channel": message.channel, **params})
+    next_number(session, alerts.VERSION)
 
 
 def _free(now: datetime) -> Any:
     return or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now)
 
 
+def _leads() -> Any:
+    """Not a row that goes out in another's message."""
+    return or_(Delivery.batch_id.is_(None), Delivery.batch_id == Delivery.id)
+
+
 def _room(session: Session, channel_id: int, now: datetime) -> datetime | None:
-    """None when the channel takes one more message this minute, else when it will."""
+    """None when the channel takes one more message this minute, else when it will. Also failed tries count: a robot
+    that refuses counts them, too."""
     minute = timedelta(minutes=1)
-    of_channel = Delivery.channel_id == channel_id
-    sent, first = session.execute(
-        select(func.count(), func.min(Delivery.sent_at)).where(of_channel, Delivery.sent_at > now - minute)
+    begun, first = session.execute(
+        select(func.count(), func.min(DeliveryAttempt.begun_at))
+        .join(Delivery, Delivery.id == DeliveryAttempt.delivery_id)
+        .where(Delivery.channel_id == channel_id, DeliveryAttempt.begun_at > now - minute)
     ).one()
-    leased = session.scalar(select(func.count()).where(of_channel, Delivery.lease_until > now)) or 0
-    if sent + leased < PER_MINUTE:
+    if begun < PER_MINUTE:
         return None
     return (first or now) + minute

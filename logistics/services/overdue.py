@@ -122,7 +122,7 @@ def _raise(session: Session, incident_key: str, loads: Sequence[tuple[Consignmen
 def _climb(session: Session, alert: Alert, now: datetime) -> None:
     """The hold time of the box has ended meanwhile: the next rung of the ladder is told at once."""
     rungs = alerts.ladder(session, alert.site_code)
-    alert.level = min(alert.level + 1, len(rungs) - 1)
+    alert.level, alert.level_at = min(alert.level + 1, len(rungs) - 1), now
     alerts.note(session, alert, "escalated", now=now, params={"level": alert.level, "site": rungs[alert.level]})
     alerts.queue(session, alert, "hold_ended")
 

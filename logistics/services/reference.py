@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, ScalarSelect, event, inspect, select
+from sqlalchemy import Row, ScalarSelect, event, func, inspect, select
 from sqlalchemy.orm import InstanceState, Mapper, Session, object_session
 
 from logistics.db import Base, set_number
 from logistics.domain import access
-from logistics.models import ApiToken, Counter, Site, StabilityRuleRow, User
+from logistics.models import ApiToken, Counter, Site, StabilityRuleRow, StabilityVersion, User
 
 STAMP = "reference"
 _SEEN = "labrelay.reference"  # in Session.info: (transaction, its stamp)
@@ -61,6 +61,16 @@ def stability_rules(session: Session) -> Mapping[str, Sequence[Row[Any]]]:
         for row in session.execute(select(*StabilityRuleRow.__table__.columns).order_by(StabilityRuleRow.id)):
             by_test.setdefault(row.test_code, []).append(row)
         found = _keep("rules", key, MappingProxyType(by_test))
+    return found
+
+
+def stability_version(session: Session) -> int:
+    """The number of the newest change of the stability rules; 0: as they were installed."""
+    key = _key(session)
+    found: int | None = _lookup("rules_version", key)
+    if found is None:
+        newest = session.scalar(select(func.max(StabilityVersion.number)))
+        found = _keep("rules_version", key, newest or 0)
     return found
 
 
@@ -116,7 +126,7 @@ def _only_logged_in(target: Base) -> bool:
     return changed == {User.last_login_at.key}
 
 
-for _model in (Site, StabilityRuleRow, User, ApiToken):
+for _model in (Site, StabilityRuleRow, StabilityVersion, User, ApiToken):
     for _what in ("after_insert", "after_update", "after_delete"):
         event.listen(_model, _what, _changed)
 

@@ -56,7 +56,7 @@ def tests(session: Session) -> None:
             session.add(
                 StabilityRuleRow(
                     test_code=row.code,
-                    specimen_type=row.specimen_type,
+                    specimen_type=";".join(sorted({row.specimen_type, *rule.specimen_types})),
                     stage=rule.stage,
                     container=rule.container,
                     condition=rule.condition,

@@ -23,7 +23,7 @@ from telemetry.ingest import Incoming, store_batch
 from telemetry.models import DeadLetter, ExcursionRow
 from tests import courier_day, warm_box
 from tests import factories as f
-from tests.browser import desks
+from tests.browser import decisions, desks
 from tests.factories import START, act, done
 
 NOW = START + timedelta(minutes=70)
@@ -89,6 +89,12 @@ SCREENS = (
     Screen("manager", "/manager/excursions/{excursion}", "[data-chart] canvas"),
     Screen("manager", "/profiles/"),
     Screen("manager", "/profiles/cold_2_8?scope=box&code={box}"),
+    Screen("manager", "/manager/alerts?state=snoozed"),
+    Screen("manager", "/manager/assessments/{assessment}", foreign=True),  # quotes the comment and the source
+    Screen("manager", "/manager/routes"),
+    Screen("manager", "/manager/deliveries"),
+    Screen("manager", "/stability"),
+    Screen("manager", "/stability/CBC", foreign=True),  # quotes its sources
     Screen("manager", "/manager/dashboard"),
     Screen("manager", "/devices", "#fleet", foreign=True),  # names of makers
     Screen("manager", "/devices/{logger}", "#bindings"),
@@ -166,6 +172,7 @@ def build(session: Session) -> dict[str, Any]:
         "user": session.scalars(select(User.id).where(User.username == "nurse")).one(),
         **desks.build(session, NOW),
         **_loggers(session),
+        **decisions.build(session, NOW),
     }  # fmt: skip
 
 

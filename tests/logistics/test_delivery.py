@@ -403,7 +403,7 @@ def test_nobody_answers_and_the_city_is_told(app: Flask, world: Session) -> None
     assert escalation.sweep(world, now=later) == [alert.id]
     assert escalation.sweep(world, now=later) == []
     world.commit()
-    assert _told(world, alert) == ["/county", "/county", "/city"]
+    assert _told(world, alert) == ["/county", "/city"]
     assert world.get_one(Alert, alert.id).level == 1
 
 

@@ -24,13 +24,17 @@ from logistics.domain.access import ROLES
 from logistics.domain.numbers import Kind
 from logistics.models import (
     Alert,
+    AlertRoute,
     ApiToken,
+    AssessedTube,
+    Assessment,
     BlindKey,
     Box,
     Channel,
     Consignment,
     ConsignmentLine,
     Contract,
+    Delivery,
     HandoverHalf,
     Item,
     Pickup,
@@ -361,8 +365,30 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "admin.add_box"): Row(ADMINISTRATOR, NETWORK),
     ("POST", "admin.change_box"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.box}),
     ("POST", "admin.change_test"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC"}),
-    ("POST", "admin.override_rule"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC"}),
-    ("POST", "admin.withdraw_rule"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "CBC", "rule_id": w.rule}),
+    ("POST", "alerts.snooze"): Row(frozenset({"manager", "dispatcher"}), HIDDEN, lambda w: {"alert_id": w.alert},
+                                   _json(lambda w: {"word": "later", "minutes": 30})),
+    # who is told
+    ("GET", "alert_routes.table"): Row(MANAGER | OVERSIGHT, Listed(lambda w: f"robot {COUNTY}<")),
+    ("POST", "alert_routes.add"): Row(
+        MANAGER | ADMINISTRATOR, Refused("There is no site with the code"),
+        sent=lambda w: {"query_string": {"lang": "en"}, "data": {"site_code": COUNTY, "channel_id": str(w.channel),
+                                                            "rung": "manager", "min_severity": "warning"}}),
+    ("POST", "alert_routes.remove"): Row(
+        MANAGER | ADMINISTRATOR, Refused("This route does not exist"), lambda w: {"route_id": w.extra["route"]},
+        lambda w: {"query_string": {"lang": "en"}}),
+    ("POST", "alert_routes.step"): Row(
+        MANAGER | ADMINISTRATOR, Refused("There is no site with the code"),
+        sent=lambda w: {"query_string": {"lang": "en"}, "data": {"site_code": COUNTY, "step_min": "20"}}),
+    ("GET", "alert_routes.deliveries"): Row(MANAGER | OVERSIGHT, Listed(lambda w: f"delivery of {COUNTY}<")),
+    # stability limits: catalogue for all, own limits of a laboratory for its manager
+    ("GET", "stability.listing"): Row(MANAGER | OVERSIGHT, Nothing("counts the rules; their rows: stability.test")),
+    ("GET", "stability.test"): Row(MANAGER | OVERSIGHT, Listed(lambda w: "own validation COUNTY<"),
+                                   lambda w: {"code": "CBC"}),
+    ("POST", "stability.override"): Row(
+        MANAGER | ADMINISTRATOR, Refused("There is no site with the code"), lambda w: {"code": "CBC"},
+        lambda w: {"query_string": {"lang": "en"}, "data": {"site_code": COUNTY, "temp_min_c": "2", "temp_max_c": "8",
+                                                            "max_hours": "12", "reason": "own validation"}}),
+    ("POST", "stability.withdraw"): Row(MANAGER | ADMINISTRATOR, HIDDEN, lambda w: {"code": "CBC", "rule_id": w.rule}),
     ("POST", "admin.add_reason"): Row(ADMINISTRATOR, NETWORK),
     ("POST", "admin.switch_reason"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": "TUBE_MISSING"}),
     ("POST", "admin.add_channel"): Row(ADMINISTRATOR, NETWORK),
@@ -456,9 +482,13 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "handovers.listing"): Row(
         frozenset({"manager", "dispatcher", "auditor"}), Listed(lambda w: w.extra["carried"])),
     ("POST", "handovers_api.draw"): Row(COLLECTOR | COURIER | RECEIVER, OWN, sent=_json(lambda w: {"count": 1})),
-    ("POST", "manager.sign"): Row(
+    ("POST", "assessments.sign"): Row(
         frozenset({"manager"}), HIDDEN, lambda w: {"excursion_id": w.extra["excursion"]},
         _json(lambda w: {"comment": "seen", "tubes": []})),
+    ("GET", "assessments.page"): Row(MANAGER | AUDITOR, HIDDEN, lambda w: {"assessment_id": w.extra["assessment"]}),
+    ("GET", "assessments.pdf"): Row(MANAGER | AUDITOR, HIDDEN, lambda w: {"assessment_id": w.extra["assessment"]}),
+    ("POST", "assessments.stands"): Row(
+        MANAGER, HIDDEN, lambda w: {"assessment_id": w.extra["assessment"]}, _json(lambda w: {"word": "it stands"})),
 }  # fmt: skip
 
 
@@ -531,6 +561,8 @@ def build(session: Session) -> World:
             "waiting": waiting,
             "waiting_id": waiting_id,
             "excursion": excursion.id,
+            "assessment": _assessment(session, tube),
+            "route": _route(session, channel, alert),
             "unusable": unusable.id,
             "late": late,
             "batch": batch,
@@ -649,7 +681,7 @@ def _offices(session: Session, lab: str, town: str) -> tuple[int, int, int, int,
         name=f"robot {lab}", kind="wecom", site_code=lab, config={"key": "never-shown-0000"}, kinds=[],
     )  # fmt: skip
     rule = StabilityRuleRow(test_code="CBC", site_code=lab, reason="own validation", max_hours=12.0,
-                            temp_min_c=2.0, temp_max_c=8.0)  # fmt: skip
+                            temp_min_c=2.0, temp_max_c=8.0, source=f"own validation {lab}")  # fmt: skip
     session.add_all([plan, pickup, alert, channel, rule])
     session.commit()
     return plan.id, pickup.id, alert.id, channel.id, rule.id
@@ -679,6 +711,31 @@ def _kept(session: Session, device: str) -> dict[str, Any]:
     session.add_all([file, letter, held, DeviceType(code="probe", name="probe", codec="ruuvi")])
     session.flush()
     return {"certificate": certificate.id, "file": file.id, "letter": letter.id}
+
+
+def _route(session: Session, channel: int, alert: int) -> int:
+    """A route of our laboratory, and a message that went along it."""
+    row = AlertRoute(site_code=COUNTY, channel_id=channel, kinds=["overdue"])
+    message = Delivery(
+        alert_id=alert, channel_id=channel, dedup_id=f"delivery of {COUNTY}", title="", text="", next_try_at=START,
+    )  # fmt: skip
+    session.add_all([row, message])
+    session.commit()
+    return row.id
+
+
+def _assessment(session: Session, tube: Specimen) -> int:
+    """A signed assessment about a tube of ours."""
+    row = Assessment(
+        at=START + timedelta(hours=1), username="manager", site_code=COUNTY, box_code="BX-C", start_at=START,
+        excursion_ids=[1], side="upper", extreme_c=9.0, minutes=40.0, comment="seen",
+        look_again="longer", look_again_at=START,
+        tubes=[AssessedTube(specimen_id=tube.id, accession=tube.accession, disposition="note", act_id="x",
+                            status="fit")],
+    )  # fmt: skip
+    session.add(row)
+    session.commit()
+    return row.id
 
 
 def _excursion(box: str, device: str) -> ExcursionRow:

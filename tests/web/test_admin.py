@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.db import db
-from logistics.models import AuditEntry, Box, Channel, Courier, Reason, Site, StabilityRuleRow, Test, TestSite, User
+from logistics.models import AuditEntry, Box, Channel, Courier, Reason, Site, Test, TestSite, User
 from logistics.services import alert_channels
 from tests import factories
 from tests.conftest import Client
@@ -234,24 +234,6 @@ def test_performing_laboratories(app: Flask, admin: FlaskClient) -> None:
     assert admin.post("/admin/tests/CBC", data={}).status_code == 302
     with reading(app) as session:
         assert not session.get_one(Test, "CBC").active
-
-
-def test_an_own_limit_needs_a_reason_and_keeps_a_date(app: Flask, admin: FlaskClient) -> None:
-    """An override stands beside the sourced rules with who, why and since when; withdrawing leaves those rules."""
-    rule = {"site_code": COUNTY, "stage": "", "temp_min_c": "2", "temp_max_c": "8", "max_hours": "12", "reason": ""}
-    assert admin.post("/admin/tests/CBC/rules", data=rule).status_code == 400
-    sound = {**rule, "reason": "own validation 2026-02, file 17"}
-    assert admin.post("/admin/tests/CBC/rules", data={**sound, "temp_max_c": "1"}).status_code == 400
-    assert admin.post("/admin/tests/CBC/rules", data=sound).status_code == 302
-    with reading(app) as session:
-        own = session.scalars(select(StabilityRuleRow).where(StabilityRuleRow.site_code == COUNTY)).one()
-        assert own.reason == sound["reason"]
-        assert own.valid_from is not None
-        general = session.scalars(select(StabilityRuleRow.id).where(StabilityRuleRow.site_code.is_(None))).first()
-    assert sound["reason"] in text(admin.get("/admin/tests/CBC"))
-    assert admin.post(f"/admin/tests/CBC/rules/{general}/withdraw").status_code == 404
-    assert admin.post(f"/admin/tests/CBC/rules/{own.id}/withdraw").status_code == 302
-    assert [action for action, _ in audited(app)] == ["stability_overridden", "stability_withdrawn"]
 
 
 def test_reasons_are_data(app: Flask, admin: FlaskClient) -> None:

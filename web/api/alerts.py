@@ -27,7 +27,7 @@ READERS = ("manager", "dispatcher", "administrator", "auditor")
 @blueprint.get("")
 @access(*READERS)
 def listing() -> Response:
-    """Query: state (open: nobody has acknowledged it; acknowledged; ended; all), kind, limit.
+    """Query: state (open: nobody has acknowledged it; snoozed; acknowledged; ended; all), kind, limit.
 
     Answers 304 to If-None-Match while neither alerts nor custody changed.
     """
@@ -38,7 +38,8 @@ def listing() -> Response:
     tag = f"{queries.version(session)}-{current_user.id}-{locale()}-{request.query_string.decode()}"
 
     def build() -> Response:
-        found = queries.inbox(session, scope(), tab=tab, kind=request.args.get("kind", ""), limit=_limit())
+        kind = request.args.get("kind", "")
+        found = queries.inbox(session, scope(), now=clock.now(), tab=tab, kind=kind, limit=_limit())
         return jsonify({"alerts": [alert_json(entry) for entry in found]})
 
     return unless_known(tag, build)
@@ -72,6 +73,28 @@ def acknowledge(alert_id: int) -> Response:
         return jsonify(alert_json(entry))
 
 
+@blueprint.post("/<int:alert_id>/snooze")
+@access("manager", "dispatcher")
+def snooze(alert_id: int) -> Response:
+    """Body {"minutes": 30, "word": "…"}: put off until then. Dispatchers as in ``acknowledge``."""
+    body = request.get_json(silent=True)
+    body = body if isinstance(body, dict) else {}
+    word, minutes = body.get("word"), body.get("minutes")
+    if not isinstance(word, str):
+        raise Invalid("field_missing", field="word")
+    if not isinstance(minutes, int) or isinstance(minutes, bool):
+        raise Invalid("field_missing", field="minutes")
+    with transaction() as session:
+        if not queries.may_acknowledge(current_user.role, queries.one(session, scope(), alert_id)):
+            raise Forbidden("role_not_allowed")
+        alert = alerts.snooze(
+            session, alert_id, minutes=minutes, word=word, username=current_user.username, scope=scope(),
+            now=clock.now(),
+        )  # fmt: skip
+        session.flush()
+        return jsonify(alert_json(queries.entries(session, [alert])[0]))
+
+
 def alert_json(entry: queries.Entry) -> dict[str, Any]:
     """An alert for machines and scripts; ``title`` and ``text`` in the caller's language."""
     one = entry.alert
@@ -96,6 +119,7 @@ def alert_json(entry: queries.Entry) -> dict[str, Any]:
         "acknowledged_at": iso(one.acknowledged_at),
         "acknowledged_by": one.acknowledged_by,
         "comment": one.comment,
+        "snoozed_until": iso(one.snoozed_until),
         "holder": entry.holder.username if entry.holder else None,
     }
 

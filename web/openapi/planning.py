@@ -140,4 +140,15 @@ PATHS = {
             fails=(409,),
         )
     },
+    "/api/v1/alerts/{alert_id}/snooze": {
+        "post": Operation(
+            "snoozeAlert",
+            "alerts",
+            _l("Put off with a word: it comes back when the minutes are over, or when it grows worse"),
+            params=(path_param("alert_id", kind="integer"),),
+            body=media(obj({"minutes": number(), "word": text()}), {"minutes": 30, "word": "at the door"}),
+            answer=media(ref("Alert")),
+            fails=(409,),
+        )
+    },
 }

@@ -211,6 +211,7 @@ SCHEMAS: dict[str, Any] = {
             "acknowledged_at": instant(null=True),
             "acknowledged_by": text(null=True),
             "comment": text(),
+            "snoozed_until": instant(null=True),
             "holder": text(null=True),
         }
     ),

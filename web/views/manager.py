@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
-import msgspec
-from flask import Blueprint, Response, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics import clock
-from logistics.db import db, transaction
-from logistics.domain.acts import Answer
+from logistics.db import db
 from logistics.domain.custody import Event, consignment_stream, read_text
-from logistics.errors import Invalid, NotFound
-from logistics.models import AlertNote, Consignment, CustodyEvent, Reason, Specimen, User
+from logistics.models import AlertNote, Consignment, CustodyEvent, Reason, User
 from logistics.queries import alerts as queries
 from logistics.queries import indicators
-from logistics.services import assessment
-from logistics.services.assessment import Signing
-from telemetry import assess
+from logistics.services import assessed
 from web import alert_texts, charts, episodes
 from web.access import access
 from web.api.alerts import unless_known
 from web.auth import scope
 from web.episodes import Episode
-from web.messages import sentence
 from web.rendering import locale
 
 blueprint = Blueprint("manager", __name__, url_prefix="/manager")
@@ -36,7 +29,6 @@ INBOX = ("manager", "administrator", "dispatcher", "auditor")
 OVERSIGHT = ("manager", "auditor")
 FIGURES = ("manager", "auditor", "administrator")
 BEFORE, AFTER = timedelta(minutes=60), timedelta(minutes=40)
-MAX_BODY_TUBES = 500
 
 
 @blueprint.get("/alerts")
@@ -59,7 +51,8 @@ def inbox_rows() -> Response:
 def _inbox(session: Session) -> dict[str, Any]:
     tab = request.args.get("state", "open")
     tab = tab if tab in queries.TABS else "open"
-    found = queries.inbox(session, scope(), tab=tab, kind=request.args.get("kind", ""))
+    now = clock.now()
+    found = queries.inbox(session, scope(), now=now, tab=tab, kind=request.args.get("kind", ""))
     said = {}
     for entry in found:
         heading, lines = alert_texts.words(session, entry.alert, locale())
@@ -68,8 +61,8 @@ def _inbox(session: Session) -> dict[str, Any]:
         "tab": tab,
         "entries": found,
         "said": said,
-        "counts": queries.counts(session, scope()),
-        "now": clock.now(),
+        "counts": queries.counts(session, scope(), now=now),
+        "now": now,
         "may_acknowledge": lambda alert: queries.may_acknowledge(current_user.role, alert),
     }
 
@@ -143,7 +136,8 @@ def excursion(excursion_id: int) -> str:
     reasons = session.scalars(
         select(Reason).where(Reason.active, Reason.kind.in_(("reject", "deviation"))).order_by(Reason.position)
     ).all()
-    names = [change.detail.get("by", "") for change in assess.changes(session, (row.id for row in one.rows))]
+    signed = assessed.of_box(session, one.box_code, one.start, one.end)
+    names = {name for row in signed for name in (row.username, row.looked_by) if name}
     people = {user.username: user for user in session.scalars(select(User).where(User.username.in_(names)))}
     return render_template(
         "manager/excursion.html",
@@ -152,20 +146,12 @@ def excursion(excursion_id: int) -> str:
         judged={row.specimen.id: row for row in judged},
         picture=_picture(session, one, list(loads), now),
         reasons=reasons,
-        history=_signatures(session, one),
+        history=signed,
+        elsewhere=episodes.of_tubes(session, one, [row.specimen.id for row in judged], scope()),
         people=people,
         may_sign=current_user.role == "manager",
         now=now,
     )
-
-
-def _signatures(session: Session, one: Episode) -> list[Any]:
-    """The assessments that were signed, newest first, each once (an episode holds several excursions)."""
-    found = {}
-    for change in assess.changes(session, (row.id for row in one.rows)):
-        if change.what == assess.ASSESSED:
-            found[change.at, change.detail.get("by")] = change
-    return list(reversed(found.values()))
 
 
 def _picture(session: Session, one: Episode, loads: list[Consignment], now: datetime) -> dict[str, Any]:
@@ -182,75 +168,6 @@ def _picture(session: Session, one: Episode, loads: list[Consignment], now: date
 def _events(session: Session, number: str) -> list[Event]:
     query = select(CustodyEvent.body).where(CustodyEvent.stream == consignment_stream(number))
     return [read_text(body) for body in session.scalars(query.order_by(CustodyEvent.seq))]
-
-
-class TubeIn(msgspec.Struct, forbid_unknown_fields=True):
-    """One decision as sent; ``id`` is the act's UUID."""
-
-    id: str
-    specimen_id: int
-    disposition: str
-    reason: str = ""
-
-
-class AssessmentIn(msgspec.Struct, forbid_unknown_fields=True):
-    comment: str
-    tubes: list[TubeIn]
-
-
-@blueprint.post("/excursions/<int:excursion_id>/assess")
-@access("manager")
-def sign(excursion_id: int) -> tuple[Response, int] | Response:
-    """Sign dispositions of tubes that were in the box; each is answered. Body: AssessmentIn."""
-    now = clock.now()
-    with transaction() as session:
-        one = episodes.one(session, scope(), excursion_id, now=now)
-        body, signings = _read_assessment()
-        inside = {tube.id: tube for tubes in episodes.exposed(session, one, scope()).values() for tube in tubes}
-        for signing in signings:
-            if signing.specimen_id not in inside:
-                raise NotFound("specimen_unknown", field="specimen", specimen=signing.specimen_id)
-        user = session.get_one(User, current_user.id)
-        answers = assessment.sign(session, signings, comment=body.comment, actor=user, scope=scope(), now=now)
-        good = [(signing, answer) for signing, answer in answers if answer.status.value in {"done", "duplicate"}]
-        if any(answer.status.value == "done" for _, answer in good):
-            signed = [_signed(signing, inside[signing.specimen_id]) for signing, _ in good]
-            comment = body.comment.strip()[:1000]
-            assess.assessed(session, one.rows, by=user.username, comment=comment, dispositions=signed, now=now)
-            keys = [alert.incident_key for alert in one.alerts]
-            assessment.close_alerts(session, keys, username=user.username, comment=comment, scope=scope(), now=now)
-        return jsonify({"answers": [_answer(signing, answer) for signing, answer in answers]})
-
-
-def _read_assessment() -> tuple[AssessmentIn, list[Signing]]:
-    try:
-        body = msgspec.json.decode(request.get_data(), type=AssessmentIn)
-        return body, [Signing(_uuid(t.id), t.specimen_id, t.disposition, t.reason) for t in body.tubes]
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise Invalid("act_malformed", field="tubes", detail=str(error)) from None
-
-
-def _uuid(text: str) -> str:
-    return str(UUID(text))
-
-
-def _signed(signing: Signing, tube: Specimen) -> dict[str, Any]:
-    return {
-        "specimen": tube.id,
-        "accession": tube.accession,
-        "disposition": signing.disposition,
-        "reason": signing.reason,
-    }
-
-
-def _answer(signing: Signing, answer: Answer) -> dict[str, Any]:
-    return {
-        "specimen_id": signing.specimen_id,
-        "status": answer.status.value,
-        "code": answer.code,
-        "sentence": sentence(answer.code, dict(answer.params)),
-        "state": answer.result.get("state"),
-    }
 
 
 @blueprint.get("/dashboard")

@@ -21,7 +21,19 @@ from web.auth import audit
 from web.i18n import LOCALES
 from web.messages import sentence_of
 from web.rendering import locale
-from web.views.admin.base import EDITOR, NO_PROBLEM, READERS, Page, Problem, attempt, blueprint, flag, optional, text
+from web.views.admin.base import (
+    EDITOR,
+    NO_PROBLEM,
+    READERS,
+    Page,
+    Problem,
+    attempt,
+    blueprint,
+    flag,
+    minutes,
+    optional,
+    text,
+)
 
 
 @blueprint.get("/channels")
@@ -88,6 +100,7 @@ def try_channel(channel_id: int) -> Page:
             text=gettext("Alerts of this installation will come here. Nothing has happened."),
             dedup_id=f"trial:{channel_id}",
             critical=False,
+            allowed_hosts=settings.alert_allowed_hosts,
         )
     except LabrelayError as error:
         problem = Problem(error)
@@ -108,6 +121,8 @@ def _values(channel: Channel | None) -> dict[str, Any]:
         "min_severity": text("min_severity"),
         "locale": text("locale"),
         "active": flag("active"),
+        "quiet_from_min": minutes("quiet_from", empty=True),
+        "quiet_until_min": minutes("quiet_until", empty=True),
     }
 
 

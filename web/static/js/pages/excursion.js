@@ -7,7 +7,9 @@ import { _, ready } from "../i18n.js";
 import { toast, toastError } from "../toast.js";
 import { uuid } from "../uuid.js";
 
-const NEEDS_REASON = ["reject", "concession"];
+const NEEDS_REASON = ["reject", "recollect", "concession"];
+const PART = 200;
+
 const form = document.getElementById("assessment");
 const rows = () => Array.from(document.querySelectorAll("tr[data-tube]"));
 const part = (row, name) => row.querySelector(`[data-${name}]`);
@@ -15,6 +17,8 @@ const part = (row, name) => row.querySelector(`[data-${name}]`);
 function showReason(row) {
   const reason = part(row, "reason");
   const wanted = part(row, "disposition").value;
+  // The reasons stand once on the page: with hundreds of tubes a list for each would be most of it.
+  if (NEEDS_REASON.includes(wanted) && reason.options.length === 1) reason.append(document.getElementById("reasons").content.cloneNode(true));
   for (const option of reason.options) {
     const fits = !option.value || option.dataset.for.split(" ").includes(wanted);
     option.hidden = !fits;
@@ -53,7 +57,9 @@ function shareReason(row) {
   const value = part(row, "reason").value;
   if (!part(row, "choose").checked) return;
   for (const other of rows()) {
-    if (part(other, "choose").checked && !part(other, "reason").hidden && !part(other, "reason").value && !Array.from(part(other, "reason").options).find((option) => option.value === value).disabled) part(other, "reason").value = value;
+    if (!part(other, "choose").checked || part(other, "reason").hidden || part(other, "reason").value) continue;
+    const same = Array.from(part(other, "reason").options).find((option) => option.value === value);
+    if (same && !same.disabled) part(other, "reason").value = value;
   }
 }
 
@@ -80,9 +86,16 @@ async function sign() {
   if (!sure) return;
   const tubes = decided.map((row) => {
     row.dataset.act = row.dataset.act || uuid();
-    return { id: row.dataset.act, specimen_id: Number(row.dataset.tube), disposition: part(row, "disposition").value, reason: part(row, "reason").hidden ? "" : part(row, "reason").value };
+    return { id: row.dataset.act, specimen_id: Number(row.dataset.tube), disposition: part(row, "disposition").value, reason: part(row, "reason").hidden ? "" : part(row, "reason").value, seen: row.dataset.verdict };
   });
-  const answer = await busy(form.querySelector("[type=submit]"), () => api(form.dataset.url, { body: { comment: form.elements.comment.value, tubes }, timeout: 60000 }));
+  const answer = { answers: [] };
+  await busy(form.querySelector("[type=submit]"), async () => {
+    // In parts: each is signed as a whole, and what was signed before a part fails stays signed.
+    for (let begin = 0; begin < tubes.length; begin += PART) {
+      const some = await api(form.dataset.url, { body: { comment: form.elements.comment.value, tubes: tubes.slice(begin, begin + PART) }, timeout: 60000 });
+      answer.answers.push(...some.answers);
+    }
+  });
   const wrong = answer.answers.filter((one) => !["done", "duplicate"].includes(one.status));
   if (!wrong.length) {
     sessionStorage.setItem("signed", String(tubes.length));
@@ -108,6 +121,11 @@ function wire() {
     if (!rows().some((row) => part(row, "choose").checked)) for (const row of rows()) part(row, "choose").checked = true;
     if (event.target.value) setAll(event.target.value);
     event.target.value = "";
+  });
+  document.querySelector("[data-choose-by]").addEventListener("change", (event) => {
+    if (event.target.value) for (const row of rows()) part(row, "choose").checked = row.dataset.verdict === event.target.value;
+    event.target.value = "";
+    count();
   });
   for (const row of rows()) {
     part(row, "disposition").addEventListener("change", () => { showReason(row); count(); });

@@ -85,9 +85,44 @@ function wire() {
   });
 }
 
+/** Put off until later; what is critical for an hour at most. */
+function wireSnooze() {
+  const form = document.getElementById("snooze-form");
+  let id = null;
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element ? event.target.closest("[data-snooze]") : null;
+    if (!button) return;
+    id = button.dataset.snooze;
+    document.querySelector("[data-snooze-title]").textContent = button.dataset.title;
+    form.reset();
+    clearErrors(form);
+    for (const option of form.elements.minutes.options) {
+      option.hidden = Boolean(button.dataset.critical) && Number(option.value) > 60;
+      option.disabled = option.hidden;
+    }
+    openDialog("snooze-dialog");
+    form.elements.word.focus();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    clearErrors(form);
+    try {
+      const body = { word: form.elements.word.value, minutes: Number(form.elements.minutes.value) };
+      await busy(form.querySelector("[type=submit]"), () => api(`/api/v1/alerts/${id}/snooze`, { body }));
+      form.closest("dialog").close();
+      toast(_("Put off."), "ok");
+      if (inbox) await refresh(true);
+      else location.reload();
+    } catch (error) {
+      if (!error.field || !showFieldError(form, error.field, error.sentence)) toastError(error);
+    }
+  });
+}
+
 async function start() {
   await ready;
   wire();
+  wireSnooze();
   if (inbox) setTimeout(watch, EVERY_MS);
 }
 
