@@ -33,6 +33,8 @@ TITLES: dict[str, Any] = {
     "handover": _l("Handover of %(consignment)s not signed alike by both"),
     "elsewhere": _l("Box %(box)s left elsewhere"),
     "battery": _l("Battery low in logger %(device)s"),
+    "lid": _l("Lid of box %(box)s open"),
+    "probe": _l("Probe off in box %(box)s"),
     "review": _l("A conflict waits for review"),
     "recall": _l("Recall of %(tubes)s tubes: %(reason_name)s"),
     "unsent": _l("%(tubes)s tubes not sent from %(site)s"),
@@ -291,6 +293,19 @@ def _battery(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
     ]
 
 
+def _lid(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    return [gettext("Open for %(minutes)s min and longer. Close the lid.", minutes=facts.get("minutes", "–"))]
+
+
+def _probe(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
+    text = gettext(
+        "Logger %(device)s gives no temperature for probe %(probe)s. Look at the probe and its plug.",
+        device=facts["device"],
+        probe=facts.get("probe", 1),
+    )
+    return [text]
+
+
 def _review(_facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
     return [gettext("Something sent from a phone no longer fits the record. Compare both sides and decide.")]
 
@@ -332,6 +347,8 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], dict[str, str]], list[str]]] = {
     "handover": _handover,
     "elsewhere": _elsewhere,
     "battery": _battery,
+    "lid": _lid,
+    "probe": _probe,
     "review": _review,
     "recall": _recall,
     "unsent": _unsent,
