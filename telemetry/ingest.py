@@ -114,6 +114,7 @@ def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime
     names = _names(session, messages)
     devices = _devices(session, {name for name in names if name})
     decoded: list[tuple[Outcome, list[Reading]]] = []
+    troubled: list[watch.Heard] = []
     for incoming, name in zip(messages, names, strict=True):
         outcome = Outcome(name)
         result.outcomes.append(outcome)
@@ -127,10 +128,12 @@ def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime
         if message.learnt is not None:
             device.learnt = dict(message.learnt)
         timely = _timely(session, message, device, outcome, now)
-        watch.observe(session, device, message, timely, now=now)
+        if watch.matters(bool(device.conditions), message, timely):
+            troubled.append((device.code, message, timely))
         decoded.append((outcome, timely))
     new = _insert(session, decoded, now)
     result.excursions = evaluate(session, new, now=now)
+    watch.observe_all(session, troubled, now=now)
     _mark(devices, decoded, result, now)
     return result
 
