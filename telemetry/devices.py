@@ -113,7 +113,11 @@ def change(session: Session, code: str, values: Mapping[str, Any]) -> dict[str, 
 
 
 def set_options(device: Device, own: Mapping[str, Any], kind: DeviceType | None) -> None:
-    """The device's own options over those of its type; both together are what ingest reads. Raises Invalid."""
+    """The device's own options over those of its type; both together are what ingest reads. Raises Invalid.
+
+    A format that numbers no messages has no receipts, whatever was said.
+    """
+    device.receipts = bool(device.receipts and CODECS[device.codec].receipts)
     readable = CODECS[device.codec].options
     device.own_options = options.checked(own, readable)
     both = {**(kind.options if kind else {}), **device.own_options}

@@ -119,6 +119,7 @@ class _Known:
     commissioned_at: datetime | None
     options: Mapping[str, Any] | None = None
     learnt: Mapping[str, Any] | None = None
+    conditions: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -127,7 +128,7 @@ class _Heard:
 
     outcomes: list[Outcome] = field(default_factory=list)
     newest: Reading | None = None
-    told: list[tuple[Message, Sequence[Reading]]] = field(default_factory=list)  # for telemetry.watch
+    learnt: Mapping[str, Any] | None = None
 
 
 def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime) -> BatchResult:
@@ -140,6 +141,7 @@ def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime
     known = _known(session, {name for name in names if name})
     decoded: list[tuple[Outcome, list[Reading]]] = []
     heard: dict[str, _Heard] = {}
+    troubled: list[watch.Heard] = []
     for incoming, name in zip(messages, names, strict=True):
         outcome = Outcome(name)
         result.outcomes.append(outcome)
@@ -154,9 +156,12 @@ def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime
             device.learnt = dict(message.learnt)
         readings = _timely(session, message, device.commissioned_at, outcome, now)
         decoded.append((outcome, readings))
-        _hear(heard.setdefault(message.device, _Heard()), message, outcome, readings)
+        _hear(heard.setdefault(message.device, _Heard()), outcome, readings, message.learnt)
+        if watch.matters(bool(device.conditions), message, readings):
+            troubled.append((device.code, message, readings))
     new = _insert(session, decoded, now)
     result.excursions = evaluate(session, new, now=now)
+    watch.observe_all(session, troubled, now=now)
     _mark(session, heard, result, now)
     return result
 
@@ -175,15 +180,16 @@ def _known(session: Session, names: set[str]) -> dict[str, _Known]:
     if not names:
         return {}
     table = Device.__table__.c
-    columns = (table.code, table.codec, table.commissioned_at, table.options, table.learnt)
+    columns = (table.code, table.codec, table.commissioned_at, table.options, table.learnt, table.conditions)
     rows = session.execute(select(*columns).where(table.code.in_(names)))
     return {row.code: _Known(*row) for row in rows}
 
 
-def _hear(heard: _Heard, message: Message | None, outcome: Outcome, readings: Sequence[Reading]) -> None:
+def _hear(
+    heard: _Heard, outcome: Outcome, readings: Sequence[Reading], learnt: Mapping[str, Any] | None = None
+) -> None:
     heard.outcomes.append(outcome)
-    if message is not None:
-        heard.told.append((message, readings))
+    heard.learnt = learnt or heard.learnt
     for reading in readings:
         if heard.newest is None or reading.at > heard.newest.at:
             heard.newest = reading
@@ -318,10 +324,8 @@ def _mark(session: Session, heard: Mapping[str, _Heard], result: BatchResult, no
     marks = store.locked_devices(session, heard)
     for device in marks:
         told = heard[device.code]
-        for message, readings in told.told:  # before last_reading_at moves: the watch looks at what is newer
-            watch.observe(session, device, message, readings, now=now)
-            if message.learnt is not None:
-                device.learnt = dict(message.learnt)
+        if told.learnt is not None:
+            device.learnt = dict(told.learnt)
         _count(device, told.outcomes, result)
         if told.newest and (device.last_reading_at is None or told.newest.at > device.last_reading_at):
             device.last_reading_at = told.newest.at
@@ -361,7 +365,7 @@ def take(session: Session, device: Device, message: Message, topic: str, *, now:
     readings = _timely(session, message, device.commissioned_at, outcome, now)
     evaluate(session, _insert(session, [(outcome, readings)], now), now=now)
     heard = _Heard()
-    _hear(heard, None, outcome, readings)
+    _hear(heard, outcome, readings)
     _mark(session, {device.code: heard}, BatchResult(), now)
     return outcome
 

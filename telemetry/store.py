@@ -117,11 +117,10 @@ def update_rows(session: Session, table: Any, statement: str, rows: Sequence[dic
 
 @dataclass(slots=True)
 class DeviceMark:
-    """What a batch changes of a device's row, and what it must know for that."""
+    """What a batch changes of a device's row."""
 
     code: str
     receipts: bool
-    interval_s: int
     last_seen_at: datetime | None
     last_reading_at: datetime | None
     last_seq: int | None
@@ -129,17 +128,15 @@ class DeviceMark:
     battery_pct: float | None
     battery_low: bool
     learnt: Mapping[str, Any]
-    conditions: Mapping[str, Any]
 
 
-_READ_ONLY = frozenset({"receipts", "interval_s"})
 _UPDATE_DEVICES = """
     UPDATE device SET last_seen_at = new.last_seen_at, last_reading_at = new.last_reading_at, last_seq = new.last_seq,
         seq_spans = new.seq_spans, battery_pct = new.battery_pct, battery_low = new.battery_low,
-        learnt = new.learnt, conditions = new.conditions
+        learnt = new.learnt
     FROM json_to_recordset(CAST(:rows AS json)) AS new(
         code text, last_seen_at timestamptz, last_reading_at timestamptz, last_seq bigint, seq_spans jsonb,
-        battery_pct double precision, battery_low boolean, learnt jsonb, conditions jsonb
+        battery_pct double precision, battery_low boolean, learnt jsonb
     )
     WHERE device.code = new.code
 """
@@ -157,7 +154,7 @@ def locked_devices(session: Session, codes: Iterable[str]) -> list[DeviceMark]:
 
 
 def update_devices(session: Session, marks: Iterable[DeviceMark]) -> None:
-    written = [name for name in DeviceMark.__slots__ if name not in _READ_ONLY]
+    written = [name for name in DeviceMark.__slots__ if name != "receipts"]
     rows = [{name: getattr(mark, name) for name in written} for mark in marks]
     update_rows(session, Device.__table__, _UPDATE_DEVICES, rows)
 

@@ -11,21 +11,41 @@ from sqlalchemy.orm import Session
 from logistics.domain.cold_chain import DeviceFact
 from logistics.services import cold_chain
 from telemetry.condition import BATTERY_LOW_PCT, Change, Seen, step
-from telemetry.models import DeviceBinding
+from telemetry.models import Device, DeviceBinding
 from telemetry.reading import PROBE_FAULTS, Message, Reading
-from telemetry.store import DeviceMark
+
+Heard = tuple[str, Message, Sequence[Reading]]
+"""Code of the device, a message of it, and those of its readings whose time can be right."""
 
 
-def observe(
-    session: Session, device: DeviceMark, message: Message, readings: Sequence[Reading], *, now: datetime
-) -> int:
-    """Take a message into account; ``readings`` are those of it whose time can be right. Returns what was told.
+def matters(troubled: bool, message: Message, readings: Sequence[Reading]) -> bool:
+    """Whether a message has to be observed; nearly none has. ``troubled``: something is wrong with its device.
 
-    Call it before the device's ``last_reading_at`` moves: what is older than its newest reading came late, and says
-    nothing about how the device is now.
+    Costs no more than a look at each reading.
     """
-    if _all_well(device, message, readings):
+    if troubled or message.bad or (message.battery_pct is not None and not message.readings):
+        return True
+    return any(one.lid_open or (one.battery_pct is not None and one.battery_pct < BATTERY_LOW_PCT) for one in readings)
+
+
+def observe_all(session: Session, heard: Iterable[Heard], *, now: datetime) -> int:
+    """Take messages that matter into account; returns what was told. Locks their devices in order.
+
+    Call it before ``last_reading_at`` moves: what is older than a device's newest reading came late, and says nothing
+    about how the device is now.
+    """
+    heard = list(heard)
+    if not heard:
         return 0
+    codes = sorted({code for code, _, _ in heard})
+    wanted = select(Device).where(Device.code.in_(codes)).order_by(Device.code).with_for_update()
+    devices = {one.code: one for one in session.scalars(wanted.execution_options(populate_existing=True))}
+    told = sum(_observe(session, devices[code], message, readings, now) for code, message, readings in heard)
+    session.flush()
+    return told
+
+
+def _observe(session: Session, device: Device, message: Message, readings: Sequence[Reading], now: datetime) -> int:
     seen = [
         Seen(one.at, one.probe, lid_open=one.lid_open, battery_pct=one.battery_pct)
         for one in readings
@@ -43,16 +63,7 @@ def observe(
     return len(changes)
 
 
-def _all_well(device: DeviceMark, message: Message, readings: Sequence[Reading]) -> bool:
-    """Nearly every message: nothing was wrong, and nothing is now. Costs no more than a look at each reading."""
-    if device.conditions or message.bad or (message.battery_pct is not None and not readings):
-        return False
-    return not any(
-        one.lid_open or (one.battery_pct is not None and one.battery_pct < BATTERY_LOW_PCT) for one in readings
-    )
-
-
-def _faults(device: DeviceMark, message: Message, now: datetime) -> Iterable[Seen]:
+def _faults(device: Device, message: Message, now: datetime) -> Iterable[Seen]:
     for part in message.bad:
         if part.reason not in PROBE_FAULTS:
             continue
@@ -61,7 +72,7 @@ def _faults(device: DeviceMark, message: Message, now: datetime) -> Iterable[See
             yield Seen(at, part.probe or 1, fault=True)
 
 
-def _tell(session: Session, device: DeviceMark, changes: Sequence[Change], now: datetime) -> None:
+def _tell(session: Session, device: Device, changes: Sequence[Change], now: datetime) -> None:
     for change in changes:
         fact = DeviceFact(
             kind=change.kind,

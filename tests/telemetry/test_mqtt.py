@@ -313,3 +313,26 @@ def test_kill_9_of_the_ingest_loses_nothing(
     finally:
         servers.stop(last)  # type: ignore[arg-type]
     assert asked(world, lambda s: s.get_one(Device, "LG-1").last_seq) == wanted
+
+
+def test_devices_with_topics_of_their_own_are_heard(app: Flask, world: Session, broker: str) -> None:
+    """What the register adds while the ingest runs is subscribed to, and what it takes away is heard no more."""
+    with running(app, broker):
+        devices.register(
+            world, "ZB-1", now=START - timedelta(days=30), codec="zigbee2mqtt", topics=["zigbee2mqtt/box-731"]
+        )
+        world.commit()
+        logger = Logger(broker, "zigbee2mqtt")
+        at = START
+
+        def heard() -> bool:
+            nonlocal at
+            at += timedelta(seconds=1)
+            body = {"temperature": 4.6, "last_seen": at.isoformat()}
+            logger.client.publish("zigbee2mqtt/box-731", json.dumps(body), qos=1)
+            time.sleep(0.1)
+            mine = select(func.count()).where(ReadingRow.device_code == "ZB-1")
+            return asked(world, lambda session: session.scalar(mine)) != 0
+
+        eventually(heard)
+        logger.close()

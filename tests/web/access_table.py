@@ -315,7 +315,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "devices.edit_device"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.device}),
     ("POST", "devices.change_device"): Row(ADMINISTRATOR, NETWORK, lambda w: {"code": w.device}),
     ("POST", "devices.bind"): Row(MOVERS, HIDDEN, lambda w: {"code": w.device}),
-    ("POST", "devices.swap"): Row(MOVERS, HIDDEN, lambda w: {"code": w.device}),
+    ("POST", "devices.swap"): Row(MOVERS, HIDDEN, lambda w: {"code": w.device}, lambda w: {"data": {"new": w.device}}),
     ("POST", "devices.add_certificate"): Row(MOVERS, HIDDEN, lambda w: {"code": w.device},
                                              lambda w: {"data": {"number": "C-1", "due": "2027-03-09"}}),
     ("GET", "devices.certificate"): Row(
@@ -706,7 +706,8 @@ def _kept(session: Session, device: str) -> dict[str, Any]:
                       imported_by="manager", summary=summary.as_json(Recorded("csv"), summary.Summary()))  # fmt: skip
     letter = DeadLetter(received_at=START, device_code=device, topic=f"labrelay/v1/{device}/readings", raw=b"{",
                         reason="not_json", digest=f"probe-{device}")  # fmt: skip
-    held = QuarantinedReading(device_code=device, probe=1, at=START, temp_c=5.0, body={}, reason="in_future",
+    body = {"device": device, "probe": 1, "at": START.isoformat(), "temp_c": 5.0}
+    held = QuarantinedReading(device_code=device, probe=1, at=START, temp_c=5.0, body=body, reason="in_future",
                               received_at=START)  # fmt: skip
     session.add_all([file, letter, held, DeviceType(code="probe", name="probe", codec="ruuvi")])
     session.flush()

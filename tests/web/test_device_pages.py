@@ -83,10 +83,12 @@ def test_a_logger_is_registered_and_changed(world: Session, client: FlaskClient,
     kind = {"code": "lht65", "name": "Dragino LHT65", "codec": "chirpstack", "interval_min": "20",
             "fields": "TempC_SHT = temp_c\nHum_SHT = rh_pct", "ports": "2"}  # fmt: skip
     assert client.post("/devices/types/new", data=kind).status_code == 302
-    logger = {"code": "LW-1", "type_code": "lht65", "topics": "application/+/device/a840/event/+", "serial": "A840"}
+    logger = {"code": "LW-1", "type_code": "lht65", "topics": "application/+/device/a840/event/+", "serial": "A840",
+              "receipts": "1"}  # fmt: skip
     assert client.post("/devices/new", data=logger).status_code == 302
     device = world.get_one(Device, "LW-1")
     assert (device.codec, device.interval_s, device.model) == ("chirpstack", 1200, "Dragino LHT65")
+    assert not device.receipts  # its format numbers nothing, though the form says so
     assert device.options == {"fields": {"TempC_SHT": "temp_c", "Hum_SHT": "rh_pct"}, "ports": [2]}
     bad = client.post("/devices/new?lang=en", data={**logger, "code": "LW-2"})
     assert (bad.status_code, "logger LW-1&#39;s already" in bad.get_data(as_text=True)) == (409, True)
