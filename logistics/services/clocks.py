@@ -93,9 +93,7 @@ def refresh(
     ids = sorted(exposures)
     book = RuleBook(session, now)
     _begin(session, ids, now)
-    clocks = {
-        one.specimen_id: one for one in session.scalars(select(SpecimenClock).where(SpecimenClock.specimen_id.in_(ids)))
-    }
+    clocks = _locked(session, ids)
     for specimen in session.scalars(select(Specimen).where(Specimen.id.in_(ids)).order_by(Specimen.id)):
         temp_c = here_c.get(specimen.id)
         before = (specimen.use_by_at, specimen.stability)
@@ -111,6 +109,12 @@ def refresh(
     if changed:
         next_number(session, BOARD)  # wakes the pages that show it
     return changed
+
+
+def _locked(session: Session, ids: Sequence[int]) -> dict[int, SpecimenClock]:
+    """The clocks, locked in the order of their tubes: the ingest marks what a round is working out."""
+    query = select(SpecimenClock).where(SpecimenClock.specimen_id.in_(ids)).order_by(SpecimenClock.specimen_id)
+    return {one.specimen_id: one for one in session.scalars(query.with_for_update())}
 
 
 def _begin(session: Session, ids: Sequence[int], now: datetime) -> None:
@@ -130,6 +134,7 @@ def say_again(session: Session, specimen_ids: Iterable[int]) -> None:
     """These tubes' clocks are to be worked out in the next round: what is known of their past has changed."""
     ids: Sequence[int] = sorted(set(specimen_ids))
     if ids:
+        _locked(session, ids)
         session.execute(update(SpecimenClock).where(SpecimenClock.specimen_id.in_(ids)).values(dirty=True))
 
 
