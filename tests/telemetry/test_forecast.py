@@ -54,7 +54,12 @@ def test_a_curve_that_levels_off_below_the_limit_is_no_crossing() -> None:
     levelling = crossing(warming(12, 6.0), 8.0, Side.UPPER)
     rising = crossing(warming(240, 20.0), 8.0, Side.UPPER)
     assert rising is not None
-    assert levelling is None or levelling.chance < min(LIKELY, rising.chance)
+    assert levelling is not None
+    assert levelling.chance < rising.chance
+    assert (
+        crossing(warming(12, 4.6), 8.0, Side.UPPER) is None
+        or crossing(warming(12, 4.6), 8.0, Side.UPPER).chance < LIKELY
+    )
 
 
 def test_no_warning_where_none_is_due() -> None:
