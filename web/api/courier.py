@@ -76,7 +76,7 @@ def document() -> dict[str, Any]:
 
 
 def _temps(session: Session, classes: dict[str, str], now: datetime) -> dict[str, Any]:
-    """The newest reading of each box with a logger: degrees Celsius, the band of its class, and a warning that stands."""
+    """The newest reading of each box with a logger: °C, whether inside its band, and a warning that stands."""
     warned = foresee.standing(session, classes)
     return {
         code: {
