@@ -120,10 +120,8 @@ def score(chance: Chance, days: Sequence[tuple[list[Sample], datetime]]) -> Scor
         state, since = State(), series[0][0]
         for index, (at, temp_c) in enumerate(series):
             before = state.warned
-            if not LOW_C <= temp_c <= HIGH_C:
-                state = State()  # it has come true
-            else:
-                state = state.after(at, chance(series[: index + 1], arrival))
+            inside = LOW_C <= temp_c <= HIGH_C  # outside it has come true
+            state = state.after(at, chance(series[: index + 1], arrival)) if inside else State()
             if state.warned and not before:
                 since = at
             if before and not state.warned:

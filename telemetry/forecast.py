@@ -20,14 +20,14 @@ WINDOW = timedelta(minutes=30)
 LEAST_READINGS = 4
 LEAST_SPAN = timedelta(minutes=10)
 HORIZON = timedelta(hours=4)
-TAUS_MIN = (10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
+TAUS_MIN = (20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
 # No box stands in anything hotter or colder: a fit that needs it is none.
 HOTTEST_C, COLDEST_C = 50.0, -30.0
 # What a logger and a box scatter around any such curve, when the fit is better than that.
 NOISE_C = 0.3
 # From this chance on a warning is raised, and below that one it is taken back: chosen on one set of simulated days and
 # scored on others (bench/forecast.py, docs/benchmarks.md).
-LIKELY, UNLIKELY = 0.3, 0.1
+LIKELY, UNLIKELY = 0.2, 0.1
 # So long the evaluations must agree before anybody is warned, and before the warning is over.
 CONFIRMED, DENIED = timedelta(0), timedelta(minutes=15)
 _MINUTE = timedelta(minutes=1)

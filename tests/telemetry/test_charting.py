@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -45,7 +45,7 @@ def test_a_gap_is_never_joined(pieces: list[tuple[int, int]], points: int) -> No
         at += seconds
         times.append(at)
     drawn = charting.line("LG", 1, times, [value / 10 for _, value in pieces], 10 * MINUTE, points, until=at)
-    silent = [(a, b) for a, b in itertools.pairwise(times) if b - a > 600]
+    silent = [(a, b) for a, b in pairwise(times) if b - a > 600]
     assert drawn.gaps == silent
     for begin, end in silent:
         between = [temp for at, temp in zip(drawn.times, drawn.temps, strict=True) if begin < at < end]

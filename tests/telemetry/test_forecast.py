@@ -51,8 +51,13 @@ def test_noise_widens_the_error() -> None:
 
 def test_a_curve_that_levels_off_below_the_limit_is_no_crossing() -> None:
     """After a lid was open the packs take the heat up again: a straight line would run on."""
-    found = crossing(warming(12, 7.2), 8.0, Side.UPPER)
-    assert found is None or found.chance < LIKELY
+    levelling = crossing(warming(12, 6.0), 8.0, Side.UPPER)
+    rising = crossing(warming(240, 20.0), 8.0, Side.UPPER)
+    assert rising is not None
+    assert levelling is not None
+    assert levelling.chance < rising.chance
+    low = crossing(warming(12, 4.6), 8.0, Side.UPPER)
+    assert low is None or low.chance < LIKELY
 
 
 def test_no_warning_where_none_is_due() -> None:

@@ -16,7 +16,9 @@ from logistics.errors import Invalid
 from logistics.queries import courier as queries
 from logistics.services import positions, stop_order
 from logistics.services.custody import FUTURE_TOLERANCE
+from telemetry import foresee
 from telemetry import queries as telemetry
+from telemetry.models import BoxForecast
 from web.access import access
 from web.auth import audit, scope
 
@@ -74,15 +76,28 @@ def document() -> dict[str, Any]:
 
 
 def _temps(session: Session, classes: dict[str, str], now: datetime) -> dict[str, Any]:
-    """The newest reading of each box with a logger: degrees Celsius, and the band of its class."""
+    """The newest reading of each box with a logger: °C, whether inside its band, and a warning that stands."""
+    warned = foresee.standing(session, classes)
     return {
         code: {
             "at": queries.text(reading.at),
             "temp_c": round(reading.temp_c, 1),
             "fresh": reading.fresh,
             "inside": reading.inside,
+            "leaves": _leaves(warned.get(code)),
         }
         for code, reading in telemetry.latest(session, classes, now=now).items()
+    }
+
+
+def _leaves(row: BoxForecast | None) -> dict[str, Any] | None:
+    """When the box will leave its band."""
+    if row is None or row.crosses_at is None:
+        return None
+    return {
+        "at": queries.text(row.crosses_at),
+        "limit_c": row.limit_c,
+        "error_min": max(1, round((row.error_s or 0) / 60)),
     }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
-from msgspec import json
+from msgspec.json import encode
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -33,12 +34,21 @@ def box(code: str) -> Response:
     if not start < end or end - start > charting.LONGEST:
         raise Invalid("chart_span_bad", field="from", days=charting.LONGEST.days)
     one = _visible(session, code, start, end)
-    return Response(json.encode(document(session, one, start, end, points=_points())), mimetype="application/json")
+    lines = charting.lines(session, one.code, start, end, now=clock.now(), points=_points())
+    events = charts.box_events(session, one.code, start, end, scope())
+    return Response(encode(answer(session, one, start, end, lines, events)), mimetype="application/json")
 
 
-def document(session: Session, one: Box, start: datetime, end: datetime, *, points: int) -> dict[str, Any]:
+def answer(
+    session: Session,
+    one: Box,
+    start: datetime,
+    end: datetime,
+    lines: Sequence[charting.Line],
+    events: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
+    """What the chart draws."""
     now = clock.now()
-    lines = charting.lines(session, one.code, start, end, now=now, points=points)
     profile = profiles.of_box(session, one, at=min(end, now))
     return {
         "from": start.timestamp(),
@@ -67,7 +77,7 @@ def document(session: Session, one: Box, start: datetime, end: datetime, *, poin
             }
             for row in queries.excursions(session, one.code, start, end)
         ],
-        "events": charts.box_events(session, one.code, start, end, scope()),
+        "events": events,
     }
 
 

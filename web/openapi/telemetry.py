@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 
-from web.openapi.parts import Operation, array, media, number, obj, text
+from web.openapi.parts import Operation, array, media, number, obj, path_param, query_param, text
 
 _EXAMPLE = {
     "device": "LG-0731",
@@ -39,6 +39,27 @@ PATHS = {
                     }
                 )
             ),
+        )
+    },
+    "/api/v1/boxes/{code}/temperatures": {
+        "get": Operation(
+            "getBoxTemperatures",
+            "telemetry",
+            _l("Temperatures of a box for a chart; a narrower stretch gives finer data"),
+            params=(path_param("code"), query_param("from"), query_param("to"), query_param("points", kind="integer")),
+            answer=media(
+                obj(
+                    {
+                        "from": number(),
+                        "to": number(),
+                        "band": {"type": "object"},
+                        "series": array({"type": "object"}),
+                        "excursions": array({"type": "object"}),
+                        "events": array({"type": "object"}),
+                    }
+                )
+            ),
+            fails=(400,),
         )
     },
 }

@@ -51,7 +51,7 @@ export function dataTable() {
       const cells = shown.map((one) => parts(answer, one));
       const begins = Array.from({ length: ROWS }, (unused, index) => answer.from + (index * (answer.to - answer.from)) / ROWS);
       const broken = (from, to) => answer.excursions.filter((one) => one.from < to && one.to > from).map((one) => one.label).join("; ");
-      const head = h("tr", {}, h("th", { scope: "col" }, _("From")), shown.map((one) => h("th", { scope: "col" }, `${one.device} · ${one.probe}`)), h("th", { scope: "col" }, _("Excursion")));
+      const head = h("tr", {}, h("th", { scope: "col" }, _("Beginning at")), shown.map((one) => h("th", { scope: "col" }, `${one.device} · ${one.probe}`)), h("th", { scope: "col" }, _("Excursion")));
       const rows = begins.map((from, index) => h("tr", {}, h("th", { scope: "row" }, `${formatDate(from * 1000)} ${formatTime(from * 1000)}`),
         cells.map((probe) => h("td", { class: "num" }, degrees(probe[index]))), h("td", {}, broken(from, begins[index + 1] || answer.to) || "–")));
       fill(body, h("table", { class: "table" }, h("thead", {}, head), h("tbody", {}, rows)));

@@ -15,12 +15,17 @@ export function classChip(load) {
   return chip(band, load.temp_class === "ambient_15_25" ? "neutral" : "info", load.temp_class === "ambient_15_25" ? "thermometer" : "snowflake");
 }
 
+/** "will cross 8 °C at about 14:35 ± 6 min", or nothing. */
+function leaves({ leaves: told }) {
+  return told ? _("will cross %(limit)s °C at about %(at)s ± %(n)s min", { limit: told.limit_c, at: formatTime(told.at), n: told.error_min }) : null;
+}
+
 /** "6.1 °C, 2 min ago": the box's own logger, or that there is none. */
 export function tempBadge(day, load) {
   const reading = day.temps && day.temps[load.box];
   if (!reading) return null;
-  const tone = !reading.fresh ? "neutral" : reading.inside ? "ok" : "danger";
-  const word = reading.inside ? null : _("outside %(band)s", { band: bandOf(load) });
+  const tone = !reading.fresh ? "neutral" : !reading.inside ? "danger" : reading.leaves ? "warn" : "ok";
+  const word = reading.inside ? leaves(reading) : _("outside %(band)s", { band: bandOf(load) });
   return h("span", { class: `temp tone-${tone}` }, icon("thermometer"), h("span", {},
     h("span", { class: "temp-value" }, `${reading.temp_c.toFixed(1)} °C`), " ",
     h("span", { class: "temp-note" }, [ago(reading.at), word].filter(Boolean).join(" · "))));

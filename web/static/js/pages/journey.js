@@ -58,7 +58,7 @@ async function start() {
   map.fit(72);
 
   const element = document.querySelector("[data-chart]");
-  if (element) chart = await createTempChart(element, { points: data.points, gaps: data.gaps, band: data.band, events: data.events, maxGapS: 1500, label: element.dataset.label, onCursor: cursor });
+  if (element) chart = await createTempChart(element, { points: data.points, gaps: data.gaps, band: data.band, events: data.events, source: data.source, maxGapS: 1500, label: element.dataset.label, onCursor: cursor });
   for (const row of document.querySelectorAll(".event[data-at]")) {
     row.addEventListener("mouseenter", () => {
       const at = new Date(row.dataset.at);
