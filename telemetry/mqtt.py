@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 BATCH_MESSAGES = 500
 BATCH_BYTES = 1_000_000
 BATCH_WAIT_S = 0.1
-IN_FLIGHT = 2000
+IN_FLIGHT = 1000
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 10.0
 BEAT_EVERY_S = 2.0
 KEEPALIVE_S = 30
@@ -72,6 +73,7 @@ class Ingest:
         *,
         name: str = "1",
         share_group: str | None = None,
+        ca_file: Path | None = None,
         after_commit: Callable[[BatchResult], None] | None = None,
     ) -> None:
         self._address = _Address.of(url)
@@ -85,9 +87,9 @@ class Ingest:
         self._taken = 0
         self._next_beat = 0.0
         self.counters = Counters()
-        self._client = self._make_client()
+        self._client = self._make_client(ca_file)
 
-    def _make_client(self) -> Link:
+    def _make_client(self, ca_file: Path | None) -> Link:
         client = Link(
             self._on_packets,
             callback_api_version=CallbackAPIVersion.VERSION2,
@@ -101,7 +103,7 @@ class Ingest:
         if self._address.username is not None:
             client.username_pw_set(self._address.username, self._address.password)
         if self._address.tls:
-            client.tls_set_context(ssl.create_default_context())
+            client.tls_set_context(ssl.create_default_context(cafile=ca_file))
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -230,6 +232,7 @@ class Ingest:
                 stop.wait(RETRY_FIRST_S)
             else:
                 self._acknowledge([held])
+                self.counters.messages += 1
                 return
 
     def _failing(self, error: Exception) -> None:
@@ -259,6 +262,7 @@ class Ingest:
             return
         self._next_beat = now + BEAT_EVERY_S
         waiting = max(0, self._taken - self.counters.messages)
+        self.counters.full = waiting >= IN_FLIGHT - BATCH_MESSAGES
         with suppress(DBAPIError, Unavailable), transaction() as session:
             beat(session, self.name, self.counters, connected=self._connected.is_set(), waiting=waiting)
 
@@ -295,17 +299,19 @@ def run(
     *,
     share_group: str | None = None,
     name: str | None = None,
+    ca_file: Path | None = None,
     stop: threading.Event | None = None,
 ) -> None:
     """Ingest until ``stop`` is set or the process is interrupted.
 
-    ``name`` is who this process is for the broker: it must stay the same over restarts and differ between
-    processes. Without one: "1" alone, the host's name in a share group.
+    ``ca_file``: the authority of a broker's certificate that is none of the public ones. ``name`` is who this
+    process is for the broker: it must stay the same over restarts and differ between processes. Without one: "1"
+    alone, the host's name in a share group.
     """
     stop = stop or threading.Event()
     name = name or (socket.gethostname() if share_group else "1")
     with app.app_context():
         try:
-            Ingest(url, name=name, share_group=share_group).run(stop)
+            Ingest(url, name=name, share_group=share_group, ca_file=ca_file).run(stop)
         except KeyboardInterrupt:
             log.info("mqtt: stopped")

@@ -58,7 +58,7 @@ def test_the_hourly_table_is_right_however_late_readings_come(session: Session) 
 
 @pytest.mark.both_databases
 def test_old_readings_go_and_their_hours_stay(session: Session) -> None:
-    """What is older than the retention is deleted, on PostgreSQL when its whole month is; the rest and the hours stay."""
+    """What is older than the retention goes, on PostgreSQL when its whole month is; the rest and the hours stay."""
     old, young = START - 800 * DAY, START - 10 * DAY
     put(session, {old: 5.0, young: 6.0})
     storage.make_months(session, now=START)
