@@ -16,7 +16,7 @@ FUNCTIONS = (
         after timestamptz := (date_trunc('month', month::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
         name text := 'reading_' || to_char(month, 'YYYY_MM');
     BEGIN
-        PERFORM pg_advisory_xact_lock(8731, 3);
+        PERFORM pg_advisory_xact_lock(8732, 1);
         IF to_regclass(name) IS NOT NULL THEN RETURN false; END IF;
         EXECUTE format('CREATE TABLE %I (LIKE reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
         LOCK TABLE reading_default IN ACCESS EXCLUSIVE MODE;
@@ -25,6 +25,12 @@ FUNCTIONS = (
         EXECUTE format('ALTER TABLE reading ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, first, after);
         RETURN true;
     END $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION reading_stray_months() RETURNS SETOF date
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC')::date FROM reading_default
+    $$
     """,
     """
     CREATE OR REPLACE FUNCTION reading_drop_month(month date) RETURNS boolean

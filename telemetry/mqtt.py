@@ -27,6 +27,7 @@ import paho.mqtt.client as paho
 from flask import Flask
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.orm import configure_mappers
 
 from logistics import clock
 from logistics.db import transaction
@@ -145,6 +146,7 @@ class Ingest:
 
     def run(self, stop: threading.Event) -> None:
         """Ingest until ``stop``. Needs an application context."""
+        configure_mappers()  # now, not while the first messages wait
         self._client.connect_async(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
         self._client.loop_start()
         try:

@@ -47,12 +47,11 @@ def make_months(session: Session, *, now: datetime) -> int:
     """Partitions for this month, those ahead, and those of readings that found none. Returns how many were made."""
     if session.get_bind().dialect.name != "postgresql":
         return 0
-    wanted = {following(month_of(now), place) for place in range(MONTHS_AHEAD + 1)}
-    strays = text("SELECT DISTINCT date_trunc('month', at, 'UTC') FROM reading_default")
-    wanted |= {month_of(at) for at in session.scalars(strays)}
+    wanted = {following(month_of(now), place).date() for place in range(MONTHS_AHEAD + 1)}
+    wanted |= set(session.scalars(text("SELECT reading_stray_months()")))
     made = 0
     for month in sorted(wanted):
-        made += bool(session.scalar(text("SELECT reading_make_month(:month)"), {"month": month.date()}))
+        made += bool(session.scalar(text("SELECT reading_make_month(:month)"), {"month": month}))
     return made
 
 

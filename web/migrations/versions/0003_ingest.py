@@ -89,6 +89,7 @@ def downgrade():
         op.execute('CREATE INDEX ix_reading_recorded ON reading USING brin (recorded_at)')
         op.execute('INSERT INTO reading SELECT * FROM reading_months')
         op.execute('DROP TABLE reading_months')
+        op.execute('DROP FUNCTION reading_stray_months()')
         op.execute('DROP FUNCTION reading_make_month(date)')
         op.execute('DROP FUNCTION reading_drop_month(date)')
     with op.batch_alter_table('ingest_heartbeat', schema=None) as batch_op:
