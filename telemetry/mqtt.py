@@ -76,11 +76,14 @@ class Ingest:
         share_group: str | None = None,
         ca_file: Path | None = None,
         after_commit: Callable[[BatchResult], None] | None = None,
+        name_is_mine: Callable[[], bool] = lambda: True,
     ) -> None:
         self._address = _Address.of(url)
         self.name = name
         self._topic = topics.subscription(share_group)
         self._after_commit = after_commit
+        self._name_is_mine = name_is_mine
+        self.name_lost = False
         self._queue: queue.SimpleQueue[list[Held]] = queue.SimpleQueue()
         self._connection = 0
         self._connected = threading.Event()
@@ -150,7 +153,7 @@ class Ingest:
         self._client.connect_async(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
         self._client.loop_start()
         try:
-            while not stop.is_set():
+            while not stop.is_set() and not self.name_lost:
                 batch = self._next_batch(stop)
                 if batch:
                     self._store(batch, stop)
@@ -263,6 +266,11 @@ class Ingest:
         if now < self._next_beat and not force:
             return
         self._next_beat = now + BEAT_EVERY_S
+        if not self._name_is_mine():
+            # Two clients of one name would throw each other out for ever.
+            log.error("mqtt: another process listens under the name %s; this one stops", self.name)
+            self.name_lost = True
+            return
         waiting = max(0, self._taken - self.counters.messages)
         self.counters.full = waiting >= IN_FLIGHT - BATCH_MESSAGES
         with suppress(DBAPIError, Unavailable), transaction() as session:
@@ -302,9 +310,11 @@ def run(
     share_group: str | None = None,
     name: str | None = None,
     ca_file: Path | None = None,
+    name_is_mine: Callable[[], bool] = lambda: True,
     stop: threading.Event | None = None,
-) -> None:
-    """Ingest until ``stop`` is set or the process is interrupted.
+) -> bool:
+    """Ingest until ``stop`` is set or the process is interrupted. True when it ended because ``name_is_mine`` said no:
+    somebody else has its name, and a new process should take another.
 
     ``ca_file``: the authority of a broker's certificate that is none of the public ones. ``name`` is who this
     process is for the broker: it must stay the same over restarts and differ between processes. Without one: "1"
@@ -313,7 +323,9 @@ def run(
     stop = stop or threading.Event()
     name = name or (socket.gethostname() if share_group else "1")
     with app.app_context():
+        ingest = Ingest(url, name=name, share_group=share_group, ca_file=ca_file, name_is_mine=name_is_mine)
         try:
-            Ingest(url, name=name, share_group=share_group, ca_file=ca_file).run(stop)
+            ingest.run(stop)
         except KeyboardInterrupt:
             log.info("mqtt: stopped")
+    return ingest.name_lost

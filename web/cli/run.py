@@ -89,7 +89,7 @@ def beat() -> None:
 def ingest() -> None:
     """Store readings that arrive over MQTT until stopped; acknowledges a message after its commit."""
     from telemetry.mqtt import run
-    from web.slots import take_slot
+    from web.slots import still_held, take_slot
 
     found = settings()
     if not found.mqtt_url:
@@ -99,7 +99,17 @@ def ingest() -> None:
         signal.signal(number, lambda *_: stop.set())
     app = _app(found)
     name = take_slot(found.database_url) if found.mqtt_share_group else "1"
-    run(app, found.mqtt_url, share_group=found.mqtt_share_group, name=name, ca_file=found.mqtt_ca_file, stop=stop)
+    lost = run(
+        app,
+        found.mqtt_url,
+        share_group=found.mqtt_share_group,
+        name=name,
+        ca_file=found.mqtt_ca_file,
+        name_is_mine=lambda: still_held(found.database_url),
+        stop=stop,
+    )
+    if lost:
+        raise SystemExit(os.EX_TEMPFAIL)  # whoever watches this process starts it again, under another name
 
 
 @click.group()
