@@ -85,6 +85,9 @@ def main() -> None:
             kills(settings, victims, Path(folder, "ledger"), asked)
             if asked.outage > 0:
                 outage(settings, victims["database"], Path(folder, "ledger2"), asked)
+        except RuntimeError:
+            print(Path(folder, "ingest.log").read_text()[-3000:])
+            raise
         finally:
             for victim in reversed(victims.values()):
                 victim.close()
@@ -178,6 +181,8 @@ def kills(settings: Settings, victims: dict[str, Victim], ledger: Path, asked: a
         wait_for("the first receipt", lambda: progress.receipted.value > 0, RECOVERED_S)
         for number, name in enumerate(order, 1):
             time.sleep(rnd.uniform(0.2, 2.0))
+            for one in (victims["ingest"], victims["ingest 2"]):
+                one.watch()
             victim = victims[rnd.choice(["ingest", "ingest 2"]) if name == "ingest" else name]
             before = progress.receipted.value
             victim.kill()

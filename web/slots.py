@@ -13,7 +13,7 @@ from web.settings import SettingsError
 LOCK_SPACE = 8731
 SLOTS = 64
 _held: list[tuple[psycopg.Connection, int]] = []
-"""The connection whose lock is ours, and which it is."""
+"""The connection whose lock is ours, and which it is; a process needs one."""
 
 
 def take_slot(database_url: str) -> str:
@@ -26,7 +26,7 @@ def take_slot(database_url: str) -> str:
     connection = _connect(database_url)
     for slot in range(1, SLOTS + 1):
         if _lock(connection, slot):
-            _held[:] = [(connection, slot)]
+            _held.append((connection, slot))
             return str(slot)
     connection.close()
     raise SettingsError("LABRELAY_MQTT_SHARE_GROUP", f"{SLOTS} ingest processes of this database run already")
@@ -50,7 +50,7 @@ def still_held(database_url: str) -> bool:
     except psycopg.Error:
         return True
     if mine:
-        _held[:] = [(connection, slot)]
+        _held[0] = (connection, slot)
     else:
         connection.close()
     return mine
