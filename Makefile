@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 STAMPS := $(VENV)/.stamps
 PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
 PACKAGES := routing logistics telemetry web
-BENCHES := start xianning acts scanning verify queries
+BENCHES := start xianning acts scanning verify queries ingest faults
 
 .PHONY: help run up test lint format bench translations locks clean system-run system-tests
 
@@ -97,6 +97,6 @@ system-run:
 
 system-tests:
 	@scripts/system-packages required '/usr/lib/postgresql/*/bin/initdb=postgresql' redis-server=redis-server \
-	  mosquitto=mosquitto caddy=caddy chromium=chromium zbarimg=zbar-tools dmtxread=dmtx-utils \
+	  mosquitto=mosquitto mosquitto_pub=mosquitto-clients caddy=caddy chromium=chromium zbarimg=zbar-tools dmtxread=dmtx-utils \
 	  pdftoppm=poppler-utils \
 	  '/usr/share/fonts/truetype/wqy/wqy-microhei.ttc=fonts-wqy-microhei'

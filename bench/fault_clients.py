@@ -30,7 +30,8 @@ from telemetry.simulator import Outbox
 from web.processes import die_with_parent
 
 SYNC_S = 0.05
-AGAIN_S = 5.0
+AGAIN_S, AGAIN_MOST_S = 10.0, 60.0
+AGAIN_MESSAGES = 50
 _context = multiprocessing.get_context("spawn")
 
 
@@ -93,7 +94,8 @@ class _Fleet:
 
     def run(self) -> None:
         begin = wall_now().replace(microsecond=0) - w.BEGIN + timedelta(hours=1)
-        turn, due, again = 0, time.monotonic(), time.monotonic() + AGAIN_S
+        turn, due, wait_s = 0, time.monotonic(), AGAIN_S
+        again, heard = due + wait_s, 0
         threading.Thread(target=self._sync, daemon=True).start()
         names = [
             (name, box)
@@ -104,7 +106,10 @@ class _Fleet:
             now = time.monotonic()
             if now >= again:
                 self._send_again()
-                again = now + AGAIN_S
+                # Sending again what merely waits behind other messages would only make it wait longer.
+                came = self._progress.receipted.value
+                wait_s = AGAIN_S if came > heard else min(wait_s * 2, AGAIN_MOST_S)
+                again, heard = now + wait_s, came
             if self._progress.quiet.is_set() or now < due:
                 time.sleep(0.005)
                 continue
@@ -131,7 +136,7 @@ class _Fleet:
 
     def _send_again(self) -> None:
         with self._lock:
-            waiting = [(name, box.unreceipted()[:500]) for name, box in self._keepers.items()]
+            waiting = [(name, box.unreceipted()[:AGAIN_MESSAGES]) for name, box in self._keepers.items()]
             self._progress.kept.value = sum(len(box) for box in self._keepers.values())
         if not self._client.is_connected():
             return

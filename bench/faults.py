@@ -52,6 +52,11 @@ class Victim:
     def start(self) -> None:
         self._process = self._start()
 
+    def watch(self) -> None:
+        """What ``labrelay up`` and compose do: start it again when it ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
+
     def close(self) -> None:
         if self._process:
             servers.stop(self._process, signal_first=signal.SIGINT)
@@ -80,6 +85,9 @@ def main() -> None:
             kills(settings, victims, Path(folder, "ledger"), asked)
             if asked.outage > 0:
                 outage(settings, victims["database"], Path(folder, "ledger2"), asked)
+        except RuntimeError:
+            print(Path(folder, "ingest.log").read_text()[-3000:])
+            raise
         finally:
             for victim in reversed(victims.values()):
                 victim.close()
@@ -155,6 +163,15 @@ def wait_for(what: str, check: Callable[[], bool], within_s: float) -> float:
     return time.monotonic() - began
 
 
+def _more(progress: Progress, count: int, watched: list[Victim]) -> Callable[[], bool]:
+    def check() -> bool:
+        for victim in watched:
+            victim.watch()
+        return progress.receipted.value > count
+
+    return check
+
+
 def kills(settings: Settings, victims: dict[str, Victim], ledger: Path, asked: argparse.Namespace) -> None:
     rnd = random.Random(asked.seed)
     order = [name for name in ("ingest", "broker", "database") for _ in range(asked.kills)]
@@ -164,12 +181,15 @@ def kills(settings: Settings, victims: dict[str, Victim], ledger: Path, asked: a
         wait_for("the first receipt", lambda: progress.receipted.value > 0, RECOVERED_S)
         for number, name in enumerate(order, 1):
             time.sleep(rnd.uniform(0.2, 2.0))
+            for one in (victims["ingest"], victims["ingest 2"]):
+                one.watch()
             victim = victims[rnd.choice(["ingest", "ingest 2"]) if name == "ingest" else name]
             before = progress.receipted.value
             victim.kill()
             victim.start()
             after = max(before, progress.receipted.value)
-            seconds = wait_for(f"a receipt after {name}", lambda n=after: progress.receipted.value > n, RECOVERED_S)  # type: ignore[misc]
+            watched = [victims["ingest"], victims["ingest 2"]]
+            seconds = wait_for(f"a receipt after {name}", _more(progress, after, watched), RECOVERED_S)
             slowest[name] = max(slowest[name], seconds)
             if number % 10 == 0:
                 print(f"  {number} kills, {progress.receipted.value:,} messages receipted", flush=True)

@@ -7,13 +7,14 @@ absence of one.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, LargeBinary, SmallInteger, text
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Table, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 import telemetry.registry_models  # noqa: F401  # tables that those below point to
 from logistics.db import Base
+from telemetry import months
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -85,6 +86,9 @@ class ReadingRow(Base):
     lat: Mapped[float | None] = mapped_column(Double)
     lon: Mapped[float | None] = mapped_column(Double)
     recorded_at: Mapped[datetime]
+
+
+months.attach(cast(Table, ReadingRow.__table__))
 
 
 class ReadingHour(Base):
@@ -271,6 +275,18 @@ class QuarantinedReading(Base):
     note: Mapped[str] = mapped_column(default="")
 
 
+class DeviceKey(Base):
+    """What a logger or a gateway proves itself with (telemetry.keys). The secret itself is kept nowhere."""
+
+    __tablename__ = "device_key"
+
+    account: Mapped[str] = mapped_column(primary_key=True)  # a logger's code or a gateway's name
+    secret_sha256: Mapped[str] = mapped_column(unique=True)  # HTTP
+    mqtt_hash: Mapped[str]  # as Mosquitto's password file has it
+    issued_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
 class IngestHeartbeat(Base):
     """One row per ingest process: whether it is connected and how far behind it is. Real time throughout."""
 
@@ -287,3 +303,4 @@ class IngestHeartbeat(Base):
     dead_letters: Mapped[int] = mapped_column(BigInteger, default=0)
     last_commit_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
+    backlog_since: Mapped[datetime | None]  # since when the broker has had more than this process could take

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +27,7 @@ import paho.mqtt.client as paho
 from flask import Flask
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.orm import configure_mappers
 
 from logistics import clock
 from logistics.db import transaction
@@ -41,7 +43,7 @@ log = logging.getLogger(__name__)
 BATCH_MESSAGES = 500
 BATCH_BYTES = 1_000_000
 BATCH_WAIT_S = 0.1
-IN_FLIGHT = 2000
+IN_FLIGHT = 1000
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 10.0
 BEAT_EVERY_S = 2.0
 KEEPALIVE_S = 30
@@ -72,7 +74,9 @@ class Ingest:
         *,
         name: str = "1",
         share_group: str | None = None,
+        ca_file: Path | None = None,
         after_commit: Callable[[BatchResult], None] | None = None,
+        name_is_mine: Callable[[], bool] = lambda: True,
     ) -> None:
         self._address = _Address.of(url)
         self.name = name
@@ -80,6 +84,8 @@ class Ingest:
         self._group = share_group
         self._foreign: frozenset[str] = frozenset()  # topics of devices that know none of ours (telemetry.routes)
         self._after_commit = after_commit
+        self._name_is_mine = name_is_mine
+        self.name_lost = False
         self._queue: queue.SimpleQueue[list[Held]] = queue.SimpleQueue()
         self._connection = 0
         self._connected = threading.Event()
@@ -87,9 +93,9 @@ class Ingest:
         self._taken = 0
         self._next_beat = 0.0
         self.counters = Counters()
-        self._client = self._make_client()
+        self._client = self._make_client(ca_file)
 
-    def _make_client(self) -> Link:
+    def _make_client(self, ca_file: Path | None) -> Link:
         client = Link(
             self._on_packets,
             callback_api_version=CallbackAPIVersion.VERSION2,
@@ -103,7 +109,7 @@ class Ingest:
         if self._address.username is not None:
             client.username_pw_set(self._address.username, self._address.password)
         if self._address.tls:
-            client.tls_set_context(ssl.create_default_context())
+            client.tls_set_context(ssl.create_default_context(cafile=ca_file))
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -147,10 +153,11 @@ class Ingest:
 
     def run(self, stop: threading.Event) -> None:
         """Ingest until ``stop``. Needs an application context."""
+        configure_mappers()  # now, not while the first messages wait
         self._client.connect_async(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
         self._client.loop_start()
         try:
-            while not stop.is_set():
+            while not stop.is_set() and not self.name_lost:
                 batch = self._next_batch(stop)
                 if batch:
                     self._store(batch, stop)
@@ -234,6 +241,7 @@ class Ingest:
                 stop.wait(RETRY_FIRST_S)
             else:
                 self._acknowledge([held])
+                self.counters.messages += 1
                 return
 
     def _failing(self, error: Exception) -> None:
@@ -262,7 +270,13 @@ class Ingest:
         if now < self._next_beat and not force:
             return
         self._next_beat = now + BEAT_EVERY_S
+        if not self._name_is_mine():
+            # Two clients of one name would throw each other out for ever.
+            log.error("mqtt: another process listens under the name %s; this one stops", self.name)
+            self.name_lost = True
+            return
         waiting = max(0, self._taken - self.counters.messages)
+        self.counters.full = waiting >= IN_FLIGHT - BATCH_MESSAGES
         with suppress(DBAPIError, Unavailable), transaction() as session:
             beat(session, self.name, self.counters, connected=self._connected.is_set(), waiting=waiting)
             self._follow(routes.filters(session))
@@ -309,17 +323,23 @@ def run(
     *,
     share_group: str | None = None,
     name: str | None = None,
+    ca_file: Path | None = None,
+    name_is_mine: Callable[[], bool] = lambda: True,
     stop: threading.Event | None = None,
-) -> None:
-    """Ingest until ``stop`` is set or the process is interrupted.
+) -> bool:
+    """Ingest until ``stop`` is set or the process is interrupted. True when it ended because ``name_is_mine`` said no:
+    somebody else has its name, and a new process should take another.
 
-    ``name`` is who this process is for the broker: it must stay the same over restarts and differ between
-    processes. Without one: "1" alone, the host's name in a share group.
+    ``ca_file``: the authority of a broker's certificate that is none of the public ones. ``name`` is who this
+    process is for the broker: it must stay the same over restarts and differ between processes. Without one: "1"
+    alone, the host's name in a share group.
     """
     stop = stop or threading.Event()
     name = name or (socket.gethostname() if share_group else "1")
     with app.app_context():
+        ingest = Ingest(url, name=name, share_group=share_group, ca_file=ca_file, name_is_mine=name_is_mine)
         try:
-            Ingest(url, name=name, share_group=share_group).run(stop)
+            ingest.run(stop)
         except KeyboardInterrupt:
             log.info("mqtt: stopped")
+    return ingest.name_lost

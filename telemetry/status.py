@@ -14,18 +14,21 @@ from telemetry.models import IngestHeartbeat
 
 # Three beats and a commit may be missed before anybody is told.
 LATE = timedelta(seconds=10)
-WAITING_MOST = 2000
+# A full window for a moment is a burst; for longer, more comes than is stored, and the broker's queue grows.
+BACKLOG = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
 class Counters:
-    """Since the process started. ``failing``: the database does not take what is held."""
+    """Since the process started. ``failing``: the database does not take what is held; ``full``: the broker holds
+    messages back, because as many are unacknowledged as it may have under way."""
 
     messages: int = 0
     readings: int = 0
     duplicates: int = 0
     dead_letters: int = 0
     failing: bool = False
+    full: bool = False
     started_at: datetime = field(default_factory=wall_now)
     last_commit_at: datetime | None = None
 
@@ -68,6 +71,7 @@ def beat(session: Session, name: str, counters: Counters, *, connected: bool, wa
     row.dead_letters = counters.dead_letters
     row.last_commit_at = counters.last_commit_at
     row.failing_since = (row.failing_since or now) if counters.failing else None
+    row.backlog_since = (row.backlog_since or now) if counters.full else None
 
 
 def ingest_status(session: Session) -> IngestStatus:
@@ -81,5 +85,6 @@ def ingest_status(session: Session) -> IngestStatus:
         return IngestStatus("down", rows[0].beat_at, max(commits, default=None))
     waiting = sum(row.waiting for row in alive)
     good = [row for row in alive if row.connected and row.failing_since is None]
-    state = "ok" if good and waiting <= WAITING_MOST else "behind"
+    behind = any(row.backlog_since is not None and wall_now() - row.backlog_since > BACKLOG for row in alive)
+    state = "ok" if good and not behind else "behind"
     return IngestStatus(state, alive[0].beat_at, max(commits, default=None), waiting)

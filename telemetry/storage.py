@@ -7,10 +7,10 @@ the application's role may call them and can do nothing else to the tables. SQLi
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
-from sqlalchemy import DDL, ColumnElement, Interval, and_, bindparam, delete, event, func, literal, select, text
+from sqlalchemy import ColumnElement, Interval, Table, and_, bindparam, delete, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -22,49 +22,6 @@ MONTHS_AHEAD = 2
 OVERLAP = timedelta(minutes=10)
 _AT_ONCE = 5_000
 _HOUR = timedelta(hours=1)
-
-FUNCTIONS = (
-    "CREATE TABLE IF NOT EXISTS reading_default PARTITION OF reading DEFAULT",
-    """
-    CREATE OR REPLACE FUNCTION reading_make_month(month date) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET timezone = 'UTC' AS $$
-    DECLARE
-        first timestamptz := date_trunc('month', month::timestamp) AT TIME ZONE 'UTC';
-        after timestamptz := (date_trunc('month', month::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
-        name text := 'reading_' || to_char(month, 'YYYY_MM');
-    BEGIN
-        PERFORM pg_advisory_xact_lock(8731, 3);
-        IF to_regclass(name) IS NOT NULL THEN RETURN false; END IF;
-        EXECUTE format('CREATE TABLE %I (LIKE reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
-        LOCK TABLE reading_default IN ACCESS EXCLUSIVE MODE;
-        EXECUTE format('WITH moved AS (DELETE FROM reading_default WHERE at >= %L AND at < %L RETURNING *)
-                        INSERT INTO %I SELECT * FROM moved', first, after, name);
-        EXECUTE format('ALTER TABLE reading ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, first, after);
-        RETURN true;
-    END $$
-    """,
-    """
-    CREATE OR REPLACE FUNCTION reading_drop_month(month date) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET timezone = 'UTC' AS $$
-    DECLARE
-        name text := 'reading_' || to_char(month, 'YYYY_MM');
-    BEGIN
-        IF to_regclass(name) IS NULL OR month > current_date - interval '60 days' THEN RETURN false; END IF;
-        EXECUTE format('DROP TABLE %I', name);
-        RETURN true;
-    END $$
-    """,
-)
-"""What PostgreSQL needs beside the table itself. No month of the last sixty days can be dropped, whoever asks."""
-
-for _statement in FUNCTIONS:
-    _ddl = DDL(_statement.replace("%", "%%")).execute_if(dialect="postgresql")
-    event.listen(ReadingRow.__table__, "after_create", _ddl)
-
-
-def is_month(table: str) -> bool:
-    """Whether a table of this name is a partition of the readings."""
-    return re.fullmatch(r"reading_(default|\d{4}_\d\d)", table) is not None
 
 
 def month_of(at: datetime) -> datetime:
@@ -90,12 +47,11 @@ def make_months(session: Session, *, now: datetime) -> int:
     """Partitions for this month, those ahead, and those of readings that found none. Returns how many were made."""
     if session.get_bind().dialect.name != "postgresql":
         return 0
-    wanted = {following(month_of(now), place) for place in range(MONTHS_AHEAD + 1)}
-    strays = text("SELECT DISTINCT date_trunc('month', at, 'UTC') FROM reading_default")
-    wanted |= {month_of(at) for at in session.scalars(strays)}
+    wanted = {following(month_of(now), place).date() for place in range(MONTHS_AHEAD + 1)}
+    wanted |= set(session.scalars(text("SELECT reading_stray_months()")))
     made = 0
     for month in sorted(wanted):
-        made += bool(session.scalar(text("SELECT reading_make_month(:month)"), {"month": month.date()}))
+        made += bool(session.scalar(text("SELECT reading_make_month(:month)"), {"month": month}))
     return made
 
 
@@ -150,11 +106,10 @@ def roll_up(session: Session, *, now: datetime) -> int:
     )  # fmt: skip
     names = ["device_code", "probe", "hour", "reading_count", "min_c", "max_c", "sum_c", "computed_at"]
     make = pg_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    table = ReadingHour.__table__
-    statement = make(table).from_select(names, whole)
+    statement = make(cast(Table, ReadingHour.__table__)).from_select(names, whole)
     changed = {name: statement.excluded[name] for name in names[3:]}
-    statement = statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
-    done = session.execute(statement.returning(table.c.hour), {"computed_at": now})
+    statement = statement.on_conflict_do_update(index_elements=names[:3], set_=changed)
+    done = session.execute(statement.returning(ReadingHour.hour), {"computed_at": now})
     return len(done.all())
 
 

@@ -6,23 +6,21 @@ only. Installations with real loggers run mosquitto with accounts (deploy/mosqui
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import re
 import secrets
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from telemetry import keys
 from web.processes import find_program
 
 FRONTEND = Path(__file__).resolve().parent / "frontend"
 NODE_MAJOR_MIN = 20
-PASSWORD_ITERATIONS = 20_000
 
 # autosave_on_changes writes the store within a second of a change; the default loses everything queued at a kill.
 # One client may have 1,000 unacknowledged messages and any number waiting, or a restart of the ingest drops some.
@@ -55,8 +53,8 @@ persistent_client_expiration 14d
 log_dest stdout
 """
 
-# A logger's account carries its own device code and can speak for no other device. The gateway's account carries
-# many loggers' messages. The ingest reads readings and answers with receipts and requests (telemetry/topics.py).
+# The gateway's account carries any logger's messages; those of the register follow, each with its own topics
+# (telemetry.keys). The ingest reads readings and answers with receipts and requests (telemetry/topics.py).
 ACL = """\
 user {ingest}
 topic read labrelay/v1/+/readings
@@ -67,10 +65,12 @@ user {gateway}
 topic write labrelay/v1/+/readings
 topic read labrelay/v1/+/receipt
 topic read labrelay/v1/+/request
+"""
 
-pattern write labrelay/v1/%u/readings
-pattern read labrelay/v1/%u/receipt
-pattern read labrelay/v1/%u/request
+TLS_CONF = """\
+listener 8883 0.0.0.0
+certfile {cert}
+keyfile {key}
 """
 
 
@@ -122,21 +122,22 @@ def _node_major(program: str) -> int:
 
 
 def password_line(account: str, password: str, salt: bytes | None = None) -> str:
-    """One line of mosquitto's password file: PBKDF2-HMAC-SHA512, as ``mosquitto_passwd`` writes it."""
-    salt = salt or secrets.token_bytes(12)
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, PASSWORD_ITERATIONS)
-    encoded = (base64.b64encode(part).decode() for part in (salt, digest))
-    return f"{account}:$7${PASSWORD_ITERATIONS}${'$'.join(encoded)}"
+    """One line of mosquitto's password file."""
+    return f"{account}:{keys.password_hash(password, salt)}"
 
 
 def write_accounts(
-    folder: Path, data: str, accounts: Mapping[str, str | None], owner: int | None = None
+    folder: Path,
+    data: str,
+    accounts: Mapping[str, str | None],
+    owner: int | None = None,
+    tls: tuple[Path, Path] | None = None,
 ) -> dict[str, str]:
     """Make configuration, ACL and password file of a real broker in ``folder`` on the first start.
 
     ``accounts`` maps ``ingest`` and ``gateway`` to a password, or None for a random one. What exists stays as it
     is, so that accounts added later survive. ``owner`` is the user id that the broker runs as and that alone
-    may read the files. Returns the passwords that were made now.
+    may read the files. ``tls``: certificate and key of a second listener. Returns the passwords that were made now.
     """
     folder.mkdir(parents=True, exist_ok=True)
     passwords = folder / "passwords"
@@ -146,7 +147,8 @@ def write_accounts(
         _write(passwords, "".join(f"{password_line(name, word)}\n" for name, word in made.items()), 0o600)
     if not (folder / "acl").exists():
         _write(folder / "acl", ACL.format(ingest="ingest", gateway="gateway"), 0o600)
-    _write(folder / "mosquitto.conf", ACCOUNTS_CONF.format(folder=folder, data=data), 0o600)
+    secured = TLS_CONF.format(cert=tls[0], key=tls[1]) if tls else ""
+    _write(folder / "mosquitto.conf", ACCOUNTS_CONF.format(folder=folder, data=data) + secured, 0o600)
     if owner is not None:
         for path in (folder, *folder.iterdir()):
             os.chown(path, owner, owner)
@@ -154,16 +156,18 @@ def write_accounts(
     return made
 
 
-def add_account(folder: Path, account: str, password: str) -> None:
-    """Add a logger's account or change its password; mosquitto reads the file again on SIGHUP."""
-    if not account or not account.isprintable() or set(account) & set(":/+#$ "):
-        raise ValueError("an account's name stands in topics: no spaces and none of : / + # $")
-    passwords = folder / "passwords"
+def write_register(folder: Path, accounts: Sequence[keys.Account]) -> None:
+    """Write passwords and ACL anew: ``ingest`` and ``gateway`` as they are, everybody else from the register."""
+    passwords, acl = folder / "passwords", folder / "acl"
     owner = passwords.stat()
-    kept = [line for line in passwords.read_text().splitlines() if line and not line.startswith(f"{account}:")]
-    _write(passwords, "\n".join([*kept, password_line(account, password)]) + "\n", 0o600)
+    kept = [line for line in passwords.read_text().splitlines() if line.partition(":")[0] in keys.RESERVED]
+    lines = [*kept, *(f"{account.name}:{account.mqtt_hash}" for account in accounts)]
+    _write(passwords, "\n".join(lines) + "\n", 0o600)
+    rules = [line for account in accounts for line in keys.acl_lines(account)]
+    _write(acl, "\n".join([ACL.format(ingest="ingest", gateway="gateway").rstrip(), *rules]) + "\n", 0o600)
     if os.geteuid() == 0:
-        os.chown(passwords, owner.st_uid, owner.st_gid)
+        for path in (passwords, acl):
+            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _write(path: Path, body: str, mode: int) -> None:

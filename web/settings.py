@@ -50,6 +50,8 @@ class Settings:
     """``mqtt://[user:password@]host[:1883]`` or ``mqtts://…``; None: this process has no MQTT broker."""
     mqtt_share_group: str | None = None
     """``$share`` group when several ingest processes divide the load (needs a broker that supports it)."""
+    mqtt_ca_file: Path | None = None
+    """The authority that signed the broker's certificate, when it is none of the public ones (mqtts)."""
     celery_broker_url: str = field(default="filesystem://", repr=False)
     limiter_storage_url: str = field(default="memory://", repr=False)
     host: str = "127.0.0.1"
@@ -99,6 +101,7 @@ class Settings:
             ),
             mqtt_url=read("MQTT_URL", _url("mqtt", "mqtts"), None),
             mqtt_share_group=read("MQTT_SHARE_GROUP", _text, None),
+            mqtt_ca_file=read("MQTT_CA_FILE", lambda text: Path(text).expanduser().resolve(), None),
             celery_broker_url=read(
                 "CELERY_BROKER_URL", _url("filesystem", "redis", "rediss", "unix+redis"), "filesystem://"
             ),
@@ -152,6 +155,7 @@ VARIABLES = frozenset(
         "SIGNING_KEY_FILE",
         "MQTT_URL",
         "MQTT_SHARE_GROUP",
+        "MQTT_CA_FILE",
         "CELERY_BROKER_URL",
         "LIMITER_STORAGE_URL",
         "HOST",

@@ -27,13 +27,13 @@ SOURCES = {
     "custody_lane",  # how far each lane of it is filled
     "lab_order", "blind_key", "attachment",  # what is behind a tube, and never in the log
     "site", "user_account", "api_token", "courier", "vehicle", "box", "contract", "contract_test", "setting",
-    "device", "device_binding",
+    "device", "device_binding", "device_key",
     "test", "test_site", "stability_rule", "reason",  # the network and its catalogue
     "label_batch", "label_number", "label_stock", "print_setting", "print_entry",  # numbers and prints
     "alert", "alert_note", "channel", "delivery", "audit_entry", "counter", "job", "saved_filter", "default_filter",
     "handover_offer", "waiting_act",  # what is under way
     "pickup", "plan", "stop", "courier_position", "reading", "dead_letter", "quarantined_reading",
-    "excursion", "excursion_change", "probe_state", "ingest_heartbeat",  # planning and measuring
+    "excursion", "excursion_change", "probe_state", "reading_hour", "ingest_heartbeat",  # planning and measuring
 }  # fmt: skip
 SURROGATE = {"nonconformity": {"id"}}  # columns that mean nothing outside of the table
 

@@ -135,6 +135,19 @@ def test_receipts_and_holes(world: Session) -> None:
     assert send(world, message([5.0], seq=13)).receipts == []
 
 
+def test_a_logger_that_counts_anew_is_not_told_to_forget(world: Session) -> None:
+    """Its counter was lost: numbers that are stored already over readings that are new. Its receipts name only what
+    came since; a message that is sent again is no such thing."""
+    send(world, *(message([5.0], start=START + n * MINUTE, seq=n) for n in (1, 2, 3, 4)))
+    again = send(world, message([5.0], start=START + 2 * MINUTE, seq=2))
+    assert (again.receipts[0].stored_from, again.receipts[0].stored_up_to) == (1, 4)
+    anew = send(world, message([5.0], start=START + 20 * MINUTE, seq=1))
+    assert (anew.receipts[0].stored_from, anew.receipts[0].stored_up_to) == (1, 1)
+    following = send(world, message([5.0], start=START + 21 * MINUTE, seq=2))
+    assert following.receipts[0].body() == {"stored_from": 1, "stored_up_to": 2, "stored": [2]}
+    assert following.requests == []
+
+
 def test_an_excursion_opens_grows_and_ends(world: Session) -> None:
     """Ten readings one at a time: raised when half an hour is full, open while hot, ended when cold."""
     temps = [5, 9, 9, 9, 9, 9, 9, 9, 11, 5]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -217,8 +217,13 @@ def test_a_killed_database_loses_nothing_and_nothing_is_acknowledged_meanwhile(
         devices.register(session, "LG-1", now=START - timedelta(days=30))
         session.commit()
         acked: list[int] = []
-        real_ack = ingest._client.ack
-        monkeypatch.setattr(ingest._client, "ack", lambda mid, qos: (acked.append(mid), real_ack(mid, qos))[1])
+        real_ack = ingest._client.ack_all
+
+        def ack_all(mids: Iterable[int]) -> None:
+            acked.extend(some := list(mids))
+            real_ack(some)
+
+        monkeypatch.setattr(ingest._client, "ack_all", ack_all)
         pid, command = postmaster(database)
         sent = [logger.send(payload(seq)) for seq in range(1, wanted // 2 + 1)]
         eventually(lambda: len(acked) > 0)
@@ -269,7 +274,7 @@ def test_an_acknowledgement_never_goes_to_another_connection(app: Flask, broker:
 
     ingest = Ingest(broker)
     acked: list[int] = []
-    ingest._client.ack = lambda mid, _qos: acked.append(mid)  # type: ignore[method-assign,assignment,return-value]
+    ingest._client.ack_all = acked.extend  # type: ignore[method-assign]
     ingest._connection = 2
     ingest._acknowledge([Held(1, 7, 1, Incoming("t", b"")), Held(2, 8, 1, Incoming("t", b""))])
     assert acked == [8]

@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
+from logistics.db import Base
+from logistics.models.append_only import role_statements
 from telemetry import storage, store
 from telemetry.models import ReadingHour, ReadingRow
 from telemetry.reading import Reading
@@ -58,7 +61,7 @@ def test_the_hourly_table_is_right_however_late_readings_come(session: Session) 
 
 @pytest.mark.both_databases
 def test_old_readings_go_and_their_hours_stay(session: Session) -> None:
-    """What is older than the retention is deleted, on PostgreSQL when its whole month is; the rest stays."""
+    """What is older than the retention goes, on PostgreSQL when its whole month is; the rest and the hours stay."""
     old, young = START - 800 * DAY, START - 10 * DAY
     put(session, {old: 5.0, young: 6.0})
     storage.make_months(session, now=START)
@@ -100,6 +103,24 @@ def test_months_are_made_ahead_and_strays_are_moved(months: Session) -> None:
     put(months, {stray: 9.0, START + MINUTE: 5.0})
     assert months.scalar(select(func.count()).select_from(ReadingRow)) == 3
     assert store.series(months, "LG-1", 1, None, None)[0] == (stray, 4.0)
+
+
+@pytest.mark.both_databases
+def test_the_application_s_role_needs_no_rights_on_tables(months: Session) -> None:
+    """The role that the worker logs in as makes months, moves strays and cannot make a table of its own."""
+    if not on_postgresql(months):
+        assert storage.make_months(months, now=START) == 0
+        return
+    months.execute(text("CREATE ROLE storage_app"))
+    for statement in role_statements("storage_app", Base.metadata.tables.values()):
+        months.connection().exec_driver_sql(statement)
+    months.execute(text("SET LOCAL ROLE storage_app"))
+    store.insert_readings(months, [Reading("LG-1", 1, START - 40 * DAY, 5.0)], now=START)
+    assert storage.make_months(months, now=START) == 4
+    assert storage.roll_up(months, now=START) == 1
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        months.execute(text("CREATE TABLE reading_2001_01 (a int)"))
+    months.rollback()
 
 
 @pytest.mark.both_databases

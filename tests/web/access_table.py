@@ -227,6 +227,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "readings.post_readings"): Row(
         frozenset({"collector", "courier", "receiver", "manager", "administrator"}), Refused("device_not_yours"),
         sent=_json(lambda w: {"device": w.device, "seq": 1, "readings": []})),
+    ("POST", "readings.post_gateway_readings"): Row(
+        PUBLIC, Nothing("whoever holds a logger's key; no user may use it"),
+        sent=_json(lambda w: {"device": w.device})),
     # courier
     ("GET", "courier.today"): Row(COURIER, SHELL),
     ("GET", "courier_api.today"): Row(COURIER, Listed(lambda w: w.extra["carried"])),

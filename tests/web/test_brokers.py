@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import threading
@@ -9,16 +10,32 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from logistics.clock import wall_now
+from telemetry import devices, keys
+from telemetry.models import ReadingRow
+from telemetry.mqtt import Ingest
+from tests import factories as f
 from tests import servers
+from tests.factories import START
 from web import brokers
 from web.processes import accepts, spawn, stop_all
 
 MESSAGES = 100
+MINUTE = timedelta(minutes=1)
 
 
 def make_broker(kind: str, folder: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> brokers.Broker:
@@ -45,8 +62,12 @@ def running(broker: brokers.Broker, log: Path) -> Iterator[subprocess.Popen[byte
         stop_all([process])
 
 
-def connect(port: int, client_id: str, account: tuple[str, str] | None = None) -> mqtt.Client:
+def connect(
+    port: int, client_id: str, account: tuple[str, str] | None = None, ca_file: Path | None = None
+) -> mqtt.Client:
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id, clean_session=False, protocol=mqtt.MQTTv311)
+    if ca_file:
+        client.tls_set(str(ca_file))
     if account:
         client.username_pw_set(*account)
     client.connect("127.0.0.1", port)
@@ -104,46 +125,116 @@ def test_messages_wait_for_a_subscriber_through_a_kill_of_the_broker(
     assert len(received) == MESSAGES
 
 
-def test_accounts_are_made_once_and_keep_each_logger_to_its_own_topics(tmp_path: Path) -> None:
-    """A real mosquitto with our files: no anonymous client, a logger speaks for itself only, the ingest hears it."""
-    port = servers.free_port()
-    made = brokers.write_accounts(tmp_path, str(tmp_path), {"ingest": "ingest-password", "gateway": None})
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate of its own authority for 127.0.0.1, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = wall_now()
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    cert_file, key_file = tmp_path / "cert.pem", tmp_path / "key.pem"
+    cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private = serialization.PrivateFormat.PKCS8
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
+    return cert_file, key_file
+
+
+def test_over_tls_each_logger_speaks_for_itself_alone(
+    app: Flask, session: Session, tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    """A real mosquitto with TLS and our files: nobody without a key; a logger publishes to its own topic only and hears
+    its own receipts only, a gateway speaks for its loggers; a revoked key is out after SIGHUP; the real ingest, over
+    TLS, stores what came through."""
+    f.world(session)
+    for code, gateway in (("LG-1", None), ("LG-2", None), ("LG-3", "GW-1")):
+        devices.register(session, code, now=START - timedelta(days=1), gateway=gateway)
+    secrets = {account: keys.issue(session, account, now=START) for account in ("LG-1", "LG-2", "GW-1")}
+    session.commit()
+    port, plain = servers.free_port(), servers.free_port()
+    made = brokers.write_accounts(
+        tmp_path, str(tmp_path), {"ingest": "ingest-password", "gateway": None}, tls=certificate
+    )
     assert made["ingest"] == "ingest-password"
-    assert len(made["gateway"]) >= 24
-    brokers.add_account(tmp_path, "LG-0001", "logger-password")
-    before = (tmp_path / "passwords").read_text()
-    assert brokers.write_accounts(tmp_path, str(tmp_path), {"ingest": "other", "gateway": None}) == {}
-    assert (tmp_path / "passwords").read_text() == before
-    conf = (tmp_path / "mosquitto.conf").read_text().replace("listener 1883 0.0.0.0", f"listener {port} 127.0.0.1")
+    assert brokers.write_accounts(tmp_path, str(tmp_path), {"ingest": "x", "gateway": None}, tls=certificate) == {}
+    brokers.write_register(tmp_path, keys.accounts(session))
+    conf = (tmp_path / "mosquitto.conf").read_text().replace("listener 8883 0.0.0.0", f"listener {port} 127.0.0.1")
+    conf = conf.replace("listener 1883 0.0.0.0", f"listener {plain} 127.0.0.1")
     (tmp_path / "test.conf").write_text(conf + "user root\n")
     command = (servers.find_program("mosquitto", "mosquitto"), "-c", str(tmp_path / "test.conf"))
-    heard: list[str] = []
-    with running(brokers.Broker("mosquitto", command, f"mqtt://127.0.0.1:{port}"), tmp_path / "log"):
+
+    def body(seq: int) -> str:
+        return json.dumps({"seq": seq, "readings": [{"at": (START + seq * MINUTE).isoformat(), "temp_c": 5.0}]})
+
+    with running(brokers.Broker("mosquitto", command, f"mqtts://127.0.0.1:{port}"), tmp_path / "log") as process:
+        for account in (None, ("LG-1", "wrong"), ("LG-1", secrets["LG-2"])):
+            with pytest.raises(AssertionError, match="no connection"):
+                connect_briefly(port, account, certificate[0])
+        url = f"mqtts://ingest:ingest-password@127.0.0.1:{port}"
+        with ingesting(app, url, certificate[0]):
+            first = connect(port, "one", ("LG-1", secrets["LG-1"]), certificate[0])
+            heard: list[str] = []
+            first.on_message = lambda _client, _data, message: heard.append(message.topic)
+            first.subscribe("labrelay/v1/+/receipt", qos=1)
+            gateway = connect(port, "gw", ("GW-1", secrets["GW-1"]), certificate[0])
+            first.publish("labrelay/v1/LG-2/readings", body(1), qos=0)  # a denied QoS 1 publish ends the connection
+            first.publish("labrelay/v1/LG-1/readings", body(2), qos=1).wait_for_publish(5)
+            gateway.publish("labrelay/v1/LG-1/readings", body(3), qos=0)
+            gateway.publish("labrelay/v1/LG-3/readings", body(4), qos=1).wait_for_publish(5)
+            session.rollback()
+
+            def stored() -> list[str]:
+                found = sorted(session.scalars(select(ReadingRow.device_code)))
+                session.rollback()  # SQLite has one writer
+                return found
+
+            until = time.monotonic() + 10
+            while (len(stored()) < 2 or not heard) and time.monotonic() < until:
+                time.sleep(0.05)
+            time.sleep(0.3)
+            assert stored() == ["LG-1", "LG-3"]
+            assert heard == ["labrelay/v1/LG-1/receipt"]
+            session.rollback()
+            for client in (first, gateway):
+                leave(client)
+        keys.revoke(session, "LG-1", now=START)
+        session.commit()
+        brokers.write_register(tmp_path, keys.accounts(session))
+        session.rollback()
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
         with pytest.raises(AssertionError, match="no connection"):
-            connect_briefly(port, None)
-        with pytest.raises(AssertionError, match="no connection"):
-            connect_briefly(port, ("LG-0001", "wrong"))
-        ingest = connect(port, "ingest", ("ingest", "ingest-password"))
-        ingest.on_message = lambda _client, _data, message: heard.append(message.topic)
-        ingest.subscribe("$share/labrelay/labrelay/v1/+/readings", qos=1)
-        time.sleep(0.3)
-        logger = connect(port, "LG-0001", ("LG-0001", "logger-password"))
-        logger.publish("labrelay/v1/LG-0001/readings", "1", qos=1).wait_for_publish(5)
-        logger.publish("labrelay/v1/LG-0002/readings", "1", qos=0)  # a denied QoS 1 publish would end the connection
-        gateway = connect(port, "gw", ("gateway", made["gateway"]))
-        gateway.publish("labrelay/v1/LG-0003/readings", "1", qos=1).wait_for_publish(5)
-        deadline = time.monotonic() + 5
-        while len(heard) < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.3)
-        for client in (ingest, logger, gateway):
-            leave(client)
-    assert sorted(heard) == ["labrelay/v1/LG-0001/readings", "labrelay/v1/LG-0003/readings"]
+            connect_briefly(port, ("LG-1", secrets["LG-1"]), certificate[0])
 
 
-def connect_briefly(port: int, account: tuple[str, str] | None) -> None:
+@contextmanager
+def ingesting(app: Flask, url: str, ca_file: Path) -> Iterator[None]:
+    stop = threading.Event()
+    ingest = Ingest(url, ca_file=ca_file, share_group="labrelay")
+
+    def work() -> None:
+        with app.app_context():
+            ingest.run(stop)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert ingest.wait_listening(10)
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+def connect_briefly(port: int, account: tuple[str, str] | None, ca_file: Path) -> None:
     """Raise AssertionError('no connection') when the broker refuses."""
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "brief", protocol=mqtt.MQTTv311)
+    client.tls_set(str(ca_file))
     if account:
         client.username_pw_set(*account)
     refused = threading.Event()

@@ -35,10 +35,10 @@ DATABASE = "labrelay_compose"
 def test_each_ingest_process_has_a_name_of_its_own(postgresql_url: str) -> None:
     """Names are the lowest free numbers, so that a replaced process finds its predecessor's session again."""
     assert [take_slot(postgresql_url) for _ in range(3)] == ["1", "2", "3"]
-    slots._held.pop(-2).close()
+    slots._held.pop(-2)[0].close()
     assert take_slot(postgresql_url) == "2"
     while slots._held:
-        slots._held.pop().close()
+        slots._held.pop()[0].close()
     assert take_slot("sqlite:////tmp/x.db") == "1"
 
 

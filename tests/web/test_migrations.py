@@ -13,7 +13,7 @@ from flask import Flask
 
 from logistics import clock
 from logistics.db import Base, db
-from telemetry.storage import is_month
+from telemetry.months import is_month
 from web.app import create_app
 from web.migrations import upgrade_tables
 from web.settings import Settings

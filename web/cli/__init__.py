@@ -19,8 +19,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "beat": ("web.cli.run:beat", "Send the periodic jobs (one per installation)."),
     "ingest": ("web.cli.run:ingest", "Store readings that arrive over MQTT."),
     "db": ("web.cli.run:db", "Create or upgrade the tables."),
-    "broker-init": ("web.cli.run:broker_init", "Write accounts and ACL for mosquitto on its first start."),
-    "broker-account": ("web.cli.run:broker_account", "Give a logger its own MQTT account."),
+    "broker-init": ("web.cli.broker:broker_init", "Write accounts and ACL for mosquitto on its first start."),
+    "broker-files": ("web.cli.broker:broker_files", "Write mosquitto's accounts and ACL from the register of loggers."),
+    "device-key": ("web.cli.broker:device_key", "Give loggers and gateways the key with which they send."),
     "setup-check": (
         "web.cli.check:setup_check",
         "Say whether this installation can work, and what is missing.",

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -90,7 +89,7 @@ def beat() -> None:
 def ingest() -> None:
     """Store readings that arrive over MQTT until stopped; acknowledges a message after its commit."""
     from telemetry.mqtt import run
-    from web.slots import take_slot
+    from web.slots import still_held, take_slot
 
     found = settings()
     if not found.mqtt_url:
@@ -100,7 +99,17 @@ def ingest() -> None:
         signal.signal(number, lambda *_: stop.set())
     app = _app(found)
     name = take_slot(found.database_url) if found.mqtt_share_group else "1"
-    run(app, found.mqtt_url, share_group=found.mqtt_share_group, name=name, stop=stop)
+    lost = run(
+        app,
+        found.mqtt_url,
+        share_group=found.mqtt_share_group,
+        name=name,
+        ca_file=found.mqtt_ca_file,
+        name_is_mine=lambda: still_held(found.database_url),
+        stop=stop,
+    )
+    if lost:
+        raise SystemExit(os.EX_TEMPFAIL)  # whoever watches this process starts it again, under another name
 
 
 @click.group()
@@ -169,38 +178,3 @@ def revision(message: str) -> None:
     found = settings()
     with _app(found).app_context():
         flask_migrate.migrate(message=message)
-
-
-@click.command("broker-init")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--data", default="/mosquitto/data", show_default=True, help="Where the broker keeps its store.")
-@click.option("--owner", type=int, help="User id that the broker runs as; it alone may read the files.")
-@click.option("--ingest-password", envvar="LABRELAY_MQTT_PASSWORD", help="Random when it is not given.")
-@click.option("--gateway-password", help="Random when it is not given.")
-def broker_init(
-    folder: Path, data: str, owner: int | None, ingest_password: str | None, gateway_password: str | None
-) -> None:
-    """Write mosquitto's configuration, accounts and ACL on the first start; later starts change nothing."""
-    from web.brokers import write_accounts
-
-    made = write_accounts(folder, data, {"ingest": ingest_password, "gateway": gateway_password}, owner)
-    for account, password in made.items():
-        shown = password if account != "ingest" or not ingest_password else "(as given)"
-        click.echo(f"{account}: {shown}")
-
-
-@click.command("broker-account")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
-@click.argument("device")
-def broker_account(folder: Path, device: str) -> None:
-    """Give a logger its own MQTT account and print the new password, once."""
-    import secrets
-
-    from web.brokers import add_account
-
-    password = secrets.token_urlsafe(18)
-    try:
-        add_account(folder, device, password)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"{device}: {password}")

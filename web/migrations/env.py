@@ -8,7 +8,7 @@ from alembic import context
 from flask import current_app
 
 from logistics.db import Base, JSONType, UTCDateTime
-from telemetry.storage import is_month
+from telemetry.months import is_month
 
 
 def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:

@@ -23,22 +23,28 @@ _OUTCOME = obj(
     }
 )
 
+_BODY = media({"oneOf": [_MESSAGE, array(_MESSAGE, maxItems=500)]}, _EXAMPLE)
+_RECEIPT = media(
+    obj({"messages": array(_OUTCOME), "receipts": {"type": "object"}, "requests": array({"type": "object"})})
+)
+
 PATHS = {
     "/api/v1/readings": {
         "post": Operation(
             "postReadings",
             "telemetry",
             _l("Store temperature readings; the answer is the receipt. One message, or a list of at most 500"),
-            body=media({"oneOf": [_MESSAGE, array(_MESSAGE, maxItems=500)]}, _EXAMPLE),
-            answer=media(
-                obj(
-                    {
-                        "messages": array(_OUTCOME),
-                        "receipts": {"type": "object"},
-                        "requests": array({"type": "object"}),
-                    }
-                )
-            ),
+            body=_BODY,
+            answer=_RECEIPT,
+        )
+    },
+    "/api/v1/gateway/readings": {
+        "post": Operation(
+            "postGatewayReadings",
+            "telemetry",
+            _l("The same for a logger or gateway, with its own key as bearer"),
+            body=_BODY,
+            answer=_RECEIPT,
         )
     },
     "/api/v1/boxes/{code}/temperatures": {

@@ -6,7 +6,7 @@ Revision: 0003
 import logistics.db
 import sqlalchemy as sa
 from alembic import op
-from telemetry.storage import FUNCTIONS
+from telemetry.months import FUNCTIONS
 
 
 revision = '0003'
@@ -49,6 +49,17 @@ def upgrade():
     )
     with op.batch_alter_table('reading_hour', schema=None) as batch_op:
         batch_op.create_index('ix_reading_hour_computed', ['computed_at'], unique=False)
+    op.create_table('device_key',
+    sa.Column('account', sa.String(), nullable=False),
+    sa.Column('secret_sha256', sa.String(), nullable=False),
+    sa.Column('mqtt_hash', sa.String(), nullable=False),
+    sa.Column('issued_at', logistics.db.UTCDateTime(), nullable=False),
+    sa.Column('revoked_at', logistics.db.UTCDateTime(), nullable=True),
+    sa.PrimaryKeyConstraint('account', name=op.f('pk_device_key')),
+    sa.UniqueConstraint('secret_sha256', name=op.f('uq_device_key_secret_sha256'))
+    )
+    with op.batch_alter_table('ingest_heartbeat', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('backlog_since', logistics.db.UTCDateTime(), nullable=True))
     if op.get_bind().dialect.name == 'postgresql':
         months()
 
@@ -78,8 +89,12 @@ def downgrade():
         op.execute('CREATE INDEX ix_reading_recorded ON reading USING brin (recorded_at)')
         op.execute('INSERT INTO reading SELECT * FROM reading_months')
         op.execute('DROP TABLE reading_months')
+        op.execute('DROP FUNCTION reading_stray_months()')
         op.execute('DROP FUNCTION reading_make_month(date)')
         op.execute('DROP FUNCTION reading_drop_month(date)')
+    with op.batch_alter_table('ingest_heartbeat', schema=None) as batch_op:
+        batch_op.drop_column('backlog_since')
+    op.drop_table('device_key')
     op.drop_table('reading_hour')
     with op.batch_alter_table('probe_state', schema=None) as batch_op:
         batch_op.add_column(sa.Column('quiet', sa.Boolean(), nullable=False, server_default=sa.false()))
