@@ -2,8 +2,8 @@
 
     .venv/bin/python -m bench.charts [--url postgresql+psycopg://…]
 
-Without a URL it measures on SQLite in a temporary folder. 43,200 readings of one probe, asked for twenty times as a
-manager would, through the application (login, scope, band, excursions, thinning, JSON).
+Without a URL it measures on SQLite in a temporary folder. 43,200 readings of one probe, asked for twenty times
+(band, excursions, thinning, JSON), without HTTP, login and the check of scope.
 """
 
 from __future__ import annotations

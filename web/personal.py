@@ -13,6 +13,7 @@ from typing import Any
 from flask import Flask, request
 
 from logistics.domain import personal
+from logistics.errors import Invalid
 
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 ONE_BY_ONE = frozenset({"acts.post_acts", "orders.post_orders", "readings.post_readings"})
@@ -28,12 +29,15 @@ WORDS = frozenset(
 def init_app(app: Flask) -> None:
     @app.before_request
     def _no_personal_number() -> None:
-        """Raises Invalid ``text_has_id_number`` or ``text_has_phone``, naming the field."""
+        """Raises Invalid ``text_has_id_number`` or ``text_has_phone``, naming the field; ``json_malformed``."""
         if request.method in {"GET", "HEAD", "OPTIONS"} or request.endpoint in ONE_BY_ONE:
             return
         staff = (request.endpoint or "").startswith(STAFF)
-        for name, value in _sent():
-            personal.require_none(value, field=name, phones=not staff and name in WORDS)
+        try:
+            for name, value in _sent():
+                personal.require_none(value, field=name, phones=not staff and name in WORDS)
+        except RecursionError:  # nested deeper than anything of ours is
+            raise Invalid("json_malformed", field="body") from None
 
 
 def _sent() -> Iterator[tuple[str, str]]:

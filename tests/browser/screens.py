@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error, Page, Response, expect
+from playwright.sync_api import Error, Page, Response, ViewportSize, expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -268,8 +268,18 @@ class Viewer:
         found = self._missing(screen, answer)
         if not found:
             self.settle()
-            found = self._shape() + self._language(screen) + (self._axe(screen) if axe else [])
+            found = self.shown(screen) + (self._axe(screen) if axe else [])
         return found + [f"console: {text}" for text in self._said]
+
+    def faults_at(self, screen: Screen, size: ViewportSize) -> list[str]:
+        """The same page once more where the screen is another; what is turned or pulled wider must fit as well."""
+        self._said.clear()
+        self.page.set_viewport_size(size)
+        self.settle()
+        return self.shown(screen) + [f"console: {text}" for text in self._said]
+
+    def shown(self, screen: Screen) -> list[str]:
+        return self._shape() + self._language(screen)
 
     def settle(self) -> None:
         """Scripts write after the page is there: until they have the words of the language and have drawn twice."""

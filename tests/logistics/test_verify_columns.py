@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, DateTime, Float, Integer, bindparam, text
+from sqlalchemy import Boolean, DateTime, Float, Integer, text
 from sqlalchemy.orm import Session
 
 from logistics.db import Base, UTCDateTime
 from logistics.domain.diagnosis import Kind
-from logistics.integrity import check, digests, keys
+from logistics.integrity import check, check_rows, digests, keys
 from logistics.services import rebuild
 from tests import every_act
 from tests import factories as f
@@ -74,9 +74,16 @@ def world(session: Session, tmp_path: Path) -> tuple[Session, str]:
 
 
 def whole(session: Session, anchor: str | None) -> bool:
-    session.rollback()
     session.expire_all()
     return check.verify(session, now=NIGHT, anchor=anchor).whole
+
+
+def found(session: Session, anchor: str | None, table: str) -> bool:
+    """Whether verification finds anything. Comparing rows with the log is a part of it, and costs a quarter: of a
+    projection that part is asked first, since what it finds is among what the whole finds."""
+    if table in PROJECTIONS and check_rows.check(session):
+        return True
+    return not whole(session, anchor)
 
 
 @pytest.mark.parametrize("tables", [{*PROJECTIONS, "box"}, {*RECORD}], ids=["projections", "record"])
@@ -85,11 +92,17 @@ def test_an_edit_of_any_column_is_found(world: tuple[Session, str], tables: set[
     session, anchor = world
     assert whole(session, anchor), check.verify(session, now=NIGHT, anchor=anchor).findings
     unseen = []
-    for name in columns():
-        table, _, column = name.partition(".")
-        if table not in tables or name in NOT_COVERED:
-            continue
-        unseen += [f"{name} of {key}" for key in edits(session, table, column) if whole(session, anchor)]
+    with unbound(session):
+        for name in columns():
+            table, _, column = name.partition(".")
+            if table in tables and name not in NOT_COVERED:
+                edited = edits(session, table, column)
+                unseen += [f"{name} of {key}" for key in edited if not found(session, anchor, table)]
+        for table in sorted(tables):  # and the part is a part
+            column = next(
+                one.partition(".")[2] for one in columns() if one.startswith(f"{table}.") and one not in NOT_COVERED
+            )
+            unseen += [f"{table}: {key}" for key in edits(session, table, column) if whole(session, anchor)]
     assert unseen == []
     assert whole(session, anchor), check.verify(session, now=NIGHT, anchor=anchor).findings
 
@@ -119,6 +132,7 @@ def test_rows_that_are_taken_out_or_put_in_are_found(world: tuple[Session, str])
         ):
             with unbound(session):
                 session.execute(done)
+            session.rollback()
             if whole(session, anchor):
                 unseen.append(f"{table} {word}")
             session.rollback()
@@ -148,29 +162,19 @@ def test_two_tubes_that_exchange_their_numbers_are_named(session: Session) -> No
 
 
 def edits(session: Session, table: str, column: str) -> Iterator[Any]:
-    """Edit this column in a few rows, one after the other; each time it is put back when the caller comes again."""
+    """Edit this column in a few rows, one after the other; each is as it was when the caller comes again."""
     described = Base.metadata.tables[table]
-    keys_of = [one.name for one in described.primary_key.columns]
-    key = keys_of[0]
-    rows = session.execute(described.select().order_by(*described.primary_key.columns)).mappings().all()
+    primary = described.primary_key.columns
+    rows = session.execute(described.select().order_by(*primary)).mappings().all()
     chosen = [rows[len(rows) // 3], rows[-1]] if len(rows) > 1 else rows
     for row in chosen:
-        old = row[column]
-        new = other(described.columns[column], old)
-        where = {one.name: row[one.name] for one in described.primary_key.columns}
-        write(session, table, column, new, where)
-        yield where[key]
-        write(session, table, column, old, {**where, **({column: new} if column in where else {})})
-
-
-def write(session: Session, table: str, column: str, value: Any, where: dict[str, Any]) -> None:
-    described = Base.metadata.tables[table]
-    condition = [described.columns[name] == bindparam(f"k_{name}", wanted) for name, wanted in where.items()]
-    session.rollback()
-    with unbound(session):
-        done = session.execute(described.update().where(*condition).values({column: value}))
-        assert done.rowcount == 1, (table, column, where)
-    session.expire_all()
+        condition = [one == row[one.name] for one in primary]
+        new = other(described.columns[column], row[column])
+        with session.begin_nested() as edit:
+            assert session.execute(described.update().where(*condition).values({column: new})).rowcount == 1
+            yield row[next(iter(primary)).name]
+            edit.rollback()
+        session.expire_all()
 
 
 def other(column: Any, old: Any) -> Any:

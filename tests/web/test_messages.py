@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ def files() -> Iterator[Path]:
                 yield path
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All of a file, read once for every test that looks into it."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def name_of(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
@@ -35,7 +42,7 @@ def raised() -> dict[str, str]:
     """code → file:line of every code that an error is made with as a constant."""
     found = {}
     for path in files():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Call) and name_of(node.func) in ERRORS and node.args:
                 first = node.args[0]
                 chosen = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
@@ -51,7 +58,7 @@ def constants() -> set[str]:
     for path in [*files(), *sorted((ROOT / "routing").rglob("*.py"))]:
         if "messages" in path.parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
     for folder, pattern in (("web/static/js", "*.js"), ("web/templates", "*.html")):
@@ -104,7 +111,7 @@ def test_params_fill_the_placeholders() -> None:
     """What a sentence names is among the names that its code is raised with, where those can be read."""
     wrong = []
     for path in files():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if not (isinstance(node, ast.Call) and name_of(node.func) in ERRORS and node.args):
                 continue
             first = node.args[0]

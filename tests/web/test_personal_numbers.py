@@ -92,7 +92,6 @@ def test_every_type_of_act_says_its_fields() -> None:
     assert act_fields.PAYLOAD.keys() == HANDLERS.keys()
 
 
-@pytest.mark.both_databases
 def test_acts_keep_no_name_and_no_number(world: Session, app: Any, login: Login) -> None:
     """Every field of every type, unknown fields, the subject, the device: with a name, an identity number, a phone
     number; by every role, at once and late. Then the whole database is read."""

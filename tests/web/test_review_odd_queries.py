@@ -19,6 +19,9 @@ from web.access import roles_of
 ARGUMENT = re.compile(r"request\.(?:args|values)\.get(?:list)?\(\s*\"(\w+)\"|given\.get\(\"(\w+)\"|_words\(\"(\w+)\"")
 TABLES = re.compile(r"_day\(\"(\w+)\"\)")
 ODD = ("²", "9" * 40, "-1", "0001-01-01", "9999-12-31", "\U0001f9ea", "\x00")
+SQLITE = ODD[:2]
+"""Where the databases differ, PostgreSQL is the strict one: it sees all. SQLite's driver alone chokes on numbers that
+are too large, and what is no number at all must be seen by either."""
 USER_OF = {
     "collector": "nurse", "courier": "courier", "dispatcher": "dispatcher", "receiver": "receiver",
     "manager": "manager", "administrator": "admin", "auditor": "auditor", "public": "nurse",
@@ -42,10 +45,15 @@ def quiet(app: Flask) -> Iterator[Flask]:
 
 @pytest.mark.both_databases
 def test_odd_queries(
-    quiet: Flask, session: Session, new_client: Callable[[], FlaskClient], login: Callable[..., FlaskClient]
+    quiet: Flask,
+    session: Session,
+    dialect: str,
+    new_client: Callable[[], FlaskClient],
+    login: Callable[..., FlaskClient],
 ) -> None:
     """Every page and list, with an odd value in every argument that its module reads: never a 5xx."""
     f.world(session)
+    odd_ones = SQLITE if dialect == "sqlite" else ODD
     clients = {user: login(new_client(), user) for user in set(USER_OF.values())}
     bad = []
     for rule in quiet.url_map.iter_rules():
@@ -53,7 +61,7 @@ def test_odd_queries(
             continue
         roles = roles_of(quiet, rule.endpoint)
         user = USER_OF[min(roles)]
-        for name, odd in product(arguments(quiet.view_functions[rule.endpoint]), ODD):
+        for name, odd in product(arguments(quiet.view_functions[rule.endpoint]), odd_ones):
             status = clients[user].get(rule.rule, query_string={name: odd}).status_code
             if status >= 500:
                 bad.append(f"{user} {rule.rule}?{name}={odd[:20]!r} {status}")
