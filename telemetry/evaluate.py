@@ -158,9 +158,11 @@ def _evaluate_probe(
             if inside:
                 more, quiet = _rederive(session, binding, inside[0], now)
                 changed += more
-    newest_at, newest_c = max((state.newest_at, state.newest_c), samples[-1], key=lambda one: one[0])
-    quiet_since = state.quiet_since if ordinary else newest_at if quiet and len(bound) == 1 else None
-    state.take(newest_at, newest_c, quiet_since)
+    newest: tuple[datetime, float | None] = samples[-1]
+    if newest[0] < state.newest_at:
+        newest = (state.newest_at, state.newest_c)
+    settled = newest[0] if quiet and len(bound) == 1 else None
+    state.take(*newest, state.quiet_since if ordinary else settled)
     return changed
 
 

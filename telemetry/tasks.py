@@ -21,6 +21,7 @@ def sweep_silence() -> None:
         sweep.open_runs(session, now=now)
     with transaction() as session:
         foresee.update(session, now=now)
+    with transaction() as session:
         sweep.ingest(session, now=now)
     _refresh()
 

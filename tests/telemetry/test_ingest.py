@@ -217,13 +217,13 @@ def test_quiet_readings_in_any_order_read_no_history(world: Session, monkeypatch
     """Two processes that share a logger's messages swap them: clear readings among clear ones cost no second look, a
     hot one among them does, and what follows it is judged rightly."""
     looked: list[datetime] = []
-    real = evaluate.rederive_binding
+    real = evaluate._rederive
 
-    def counted(session: Session, binding: evaluate.Bound, earliest: datetime, **more: datetime) -> int:
+    def counted(session: Session, binding: evaluate.Bound, earliest: datetime, now: datetime) -> tuple[int, bool]:
         looked.append(earliest)
-        return real(session, binding, earliest, **more)
+        return real(session, binding, earliest, now)
 
-    monkeypatch.setattr(evaluate, "rederive_binding", counted)
+    monkeypatch.setattr(evaluate, "_rederive", counted)
     send(world, message([5.0]))
     assert looked == [START]
     for first in (20, 10, 30, 15, 25):
