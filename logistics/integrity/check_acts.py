@@ -21,6 +21,7 @@ from logistics.integrity import scan
 from logistics.models import Act as ActRow
 
 DONE = ("done", "applied")
+OTHERS = ("refused", "review", "void")
 MAY_HAVE_NONE = frozenset({"ready", "urgent_call", "depart", "arrive", "hand_over", "receive_all", "decide_all"})
 """Done and without an event: they speak to dispatch, concern nothing at that place, or say again what is on record."""
 MOST = 1000  # named of one sort
@@ -99,12 +100,14 @@ def _said(body: str) -> tuple[Any, ...]:
 def _without_events(session: Session) -> list[Finding]:
     """Acts that were done and have no event, and acts that were not done and have one."""
     done = {f"s{number}": status for number, status in enumerate(DONE)}
+    known = done | {f"o{number}": status for number, status in enumerate(OTHERS)}
     may = {f"t{number}": kind for number, kind in enumerate(sorted(MAY_HAVE_NONE))}
     was_done = f"a.status IN ({_names(done)})"
     has = "EXISTS (SELECT 1 FROM custody_event e WHERE e.act_id = a.id)"
     queries = (
         (f"{was_done} AND a.type NOT IN ({_names(may)}) AND NOT {has}", "it was done, and has no event", done | may),
         (f"NOT {was_done} AND {has}", "it has events, and its status says that it was not done", done),
+        (f"a.status NOT IN ({_names(known)})", "there is no such status", known),
     )
     found = []
     for where, words, values in queries:

@@ -119,7 +119,7 @@ def _check(session: Session, rnd: random.Random) -> None:
     for probe in series:
         devices.bind(session, device, boxes[0], at=START, now=START, probe=probe)
         if swap is not None:
-            devices.bind(session, device, boxes[1], at=swap, now=START, probe=probe)
+            devices.bind(session, device, boxes[1], at=swap, now=swap, probe=probe)
     change = START + rnd.random() * (end - START)
     _version(session, device, FROM_THE_BEGINNING, FIRST)
     _version(session, device, change, STRICTER)
