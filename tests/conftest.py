@@ -47,7 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # A browser, or processes of our own, on a machine that is busy with something else may miss a deadline: such a test is
 # tried again, and the summary counts it as rerun. Rules, services and views get one try.
-PROCESSES = ("test_supervisor.py", "test_compose.py", "test_worker.py", "test_planning_worker.py", "test_mqtt.py")
+PROCESSES = ("test_supervisor.py", "test_compose.py", "test_worker.py", "test_planning_worker.py", "test_mqtt.py",
+             "test_brokers.py")  # fmt: skip
 # With two workers the long files must not be the last to start.
 LONGEST = ("test_screens.py", "test_simulated_day.py", "test_day.py", "test_dispatch.py", "test_planning_worker.py")
 
