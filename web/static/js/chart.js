@@ -134,19 +134,18 @@ function background(u, { band, holes, excursions }) {
   for (const hole of holes) hatch(u, clampX(u.valToPos(hole.from, "x", true)), clampX(u.valToPos(hole.to, "x", true)));
 }
 
+const LABEL_ROWS = 5;
+
 function eventLines(u, events) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio || 1;
   ctx.save();
   ctx.font = `${14 * ratio}px sans-serif`;
   ctx.textBaseline = "top";
-  let lastX = -Infinity;
-  let level = 0;
+  const written = []; // [left, right, row] of the labels
   for (const event of events) {
     const x = u.valToPos(seconds(event.at), "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    level = x - lastX < 110 * ratio ? (level + 1) % 3 : 0;
-    lastX = x;
     ctx.strokeStyle = token(EVENT_TOKENS[event.tone] || "--text-3");
     ctx.lineWidth = 1.5 * ratio;
     ctx.setLineDash([4 * ratio, 4 * ratio]);
@@ -156,11 +155,23 @@ function eventLines(u, events) {
     ctx.stroke();
     ctx.setLineDash([]);
     ctx.fillStyle = token("--text-2");
-    const room = bbox.left + bbox.width - x;
-    ctx.textAlign = room < 100 * ratio ? "right" : "left";
-    ctx.fillText(event.label || "", x + (ctx.textAlign === "left" ? 5 : -5) * ratio, bbox.top + (4 + level * 18) * ratio);
+    label(event.label || "", x);
   }
   ctx.restore();
+
+  // On the right of its line, or on the left where there is no room; in the first row where it covers no other label.
+  function label(text, x) {
+    const gap = 5 * ratio;
+    const width = ctx.measureText(text).width;
+    const left = x + gap + width > bbox.left + bbox.width ? x - gap - width : x + gap;
+    const covers = (row) => written.some(([from, to, other]) => other === row && from < left + width + gap && left < to + gap);
+    let row = 0;
+    while (row < LABEL_ROWS && covers(row)) row += 1;
+    if (row === LABEL_ROWS) return; // the timeline has it
+    written.push([left, left + width, row]);
+    ctx.textAlign = "left";
+    ctx.fillText(text, left, bbox.top + (4 + row * 18) * ratio);
+  }
 }
 
 function limits({ band, data }) {
