@@ -61,10 +61,10 @@ class Loggers:
             group = (group + 1) % GROUPS
             yield at + INTERVAL / GROUPS
 
-    def receipt(self, device: str, stored_up_to: int) -> None:
-        """The server has stored everything up to this number."""
+    def receipt(self, device: str, first: int, last: int) -> None:
+        """The server has stored everything from the first number to the last one. What is older is sent again first."""
         logger = self._loggers.get(device)
-        while logger and logger.kept and logger.kept[0][0] <= stored_up_to:
+        while logger and logger.kept and first <= logger.kept[0][0] <= last:
             logger.kept.popleft()
 
     def _measure(self, device: str, logger: Logger, at: datetime) -> None:
@@ -109,7 +109,7 @@ class Gateway:
 
     def __init__(self, mqtt_url: str) -> None:
         url = urlsplit(mqtt_url)
-        self._hears: Callable[[str, int], None] = lambda device, stored: None
+        self._hears: Callable[[str, int, int], None] = lambda device, first, last: None
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="gateway-demo", protocol=mqtt.MQTTv311)
         self._client.on_connect = self._connected
         self._client.on_message = self._heard
@@ -118,7 +118,7 @@ class Gateway:
         self._client.reconnect_delay_set(1, 10)
         self._client.connect_async(url.hostname or "127.0.0.1", url.port or 1883)
 
-    def start(self, hears: Callable[[str, int], None]) -> None:
+    def start(self, hears: Callable[[str, int, int], None]) -> None:
         self._hears = hears
         self._client.loop_start()
 
@@ -133,6 +133,6 @@ class Gateway:
         client.subscribe(topics.receipt("+"), qos=1)
 
     def _heard(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        stored = json.loads(message.payload).get("stored_up_to")
-        if stored is not None:
-            self._hears(message.topic.split("/")[2], int(stored))
+        said = json.loads(message.payload)
+        if said.get("stored_up_to") is not None:
+            self._hears(message.topic.split("/")[2], int(said["stored_from"]), int(said["stored_up_to"]))
