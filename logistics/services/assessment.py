@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from logistics.domain import stability
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer
+from logistics.domain.acts import Status as Refusal
 from logistics.domain.stability import Exposure, StabilityRule, Status, Verdict
 from logistics.domain.transitions import ALIVE, State
 from logistics.errors import Invalid
@@ -167,11 +168,24 @@ def sign(
         raise Invalid("field_missing", field="comment")
     answers = []
     for signing in signings:
+        if _accepted_meanwhile(session, signing):
+            refused = Answer(signing.id, Refusal.REFUSED, "assessment_accepted", field="disposition")
+            answers.append((signing, refused))
+            continue
         acts = _acts(session, signing, comment.strip()[:1000], actor, now)
         last = custody.record(session, acts, actor=actor, scope=scope, now=now)
         wrong = [answer for answer in last if answer.status.value not in {"done", "duplicate"}]
         answers.append((signing, wrong[0] if wrong else last[-1]))
     return answers
+
+
+def _accepted_meanwhile(session: Session, signing: Signing) -> bool:
+    """The laboratory may reject what it accepted; who decides here saw a tube that nobody had decided about. Holds the
+    tube, so that of two who sign at once the second sees what the first did."""
+    if signing.disposition not in {"reject", "recollect"} or session.get(ActRow, signing.id) is not None:
+        return False
+    one = session.get(Specimen, signing.specimen_id, with_for_update=True, populate_existing=True)
+    return one is not None and one.state in DONE
 
 
 def _acts(session: Session, signing: Signing, comment: str, actor: User, now: datetime) -> list[Act]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from logistics.clock import FixedClock
 from logistics.labels.assessment_pdf import Group, Sheet, assessment_pdf
-from logistics.models import Alert, Assessment
+from logistics.models import Alert, Assessment, Specimen
 from logistics.services import recollect_calls, stability_rules
 from telemetry.models import ExcursionRow
 from tests import factories as f
@@ -154,6 +154,19 @@ def test_too_many_at_once_is_said(warm: Session, client: FlaskClient, login: Log
     assert answer.status_code == 400
     assert (answer.get_json() or {}).get("code") == "assessment_too_many", answer.get_data(as_text=True)[:500]
     assert "500" in answer.get_json()["sentence"]
+
+
+def test_what_was_accepted_meanwhile_is_not_rejected_unseen(warm: Session, client: FlaskClient, login: Login) -> None:
+    """The page of the second manager shows a tube that is not decided; it is accepted by now: refused in words."""
+    login(client, "manager")
+    excursion = number(warm)
+    first = sign(client, excursion, decision(warm, FIRST, "accept")).get_json()["answers"]
+    assert [one["status"] for one in first] == ["done"]
+    again = decision(warm, FIRST, "reject", "HAEMOLYSED")
+    second = sign(client, excursion, again).get_json()["answers"]
+    assert [(one["status"], one["code"]) for one in second] == [("refused", "assessment_accepted")]
+    warm.expire_all()
+    assert warm.scalars(select(Specimen.state).where(Specimen.accession == FIRST)).one() == "accepted"
 
 
 def test_two_managers_at_once(warm: Session, app: Flask, login: Login) -> None:

@@ -171,6 +171,12 @@ def test_over_tls_each_logger_speaks_for_itself_alone(
     def body(seq: int) -> str:
         return json.dumps({"seq": seq, "readings": [{"at": (START + seq * MINUTE).isoformat(), "temp_c": 5.0}]})
 
+    def deny(account: str, topic: str, text: str) -> None:
+        """On a connection of its own: the broker may end it."""
+        client = connect(port, "denied", (account, secrets[account]), certificate[0])
+        client.publish(topic, text, qos=0).wait_for_publish(5)
+        leave(client)
+
     with running(brokers.Broker("mosquitto", command, f"mqtts://127.0.0.1:{port}"), tmp_path / "log") as process:
         for account in (None, ("LG-1", "wrong"), ("LG-1", secrets["LG-2"])):
             with pytest.raises(AssertionError, match="no connection"):
@@ -182,9 +188,9 @@ def test_over_tls_each_logger_speaks_for_itself_alone(
             first.on_message = lambda _client, _data, message: heard.append(message.topic)
             first.subscribe("labrelay/v1/+/receipt", qos=1)
             gateway = connect(port, "gw", ("GW-1", secrets["GW-1"]), certificate[0])
-            first.publish("labrelay/v1/LG-2/readings", body(1), qos=0)  # a denied QoS 1 publish ends the connection
+            deny("LG-1", "labrelay/v1/LG-2/readings", body(1))
             first.publish("labrelay/v1/LG-1/readings", body(2), qos=1).wait_for_publish(5)
-            gateway.publish("labrelay/v1/LG-1/readings", body(3), qos=0)
+            deny("GW-1", "labrelay/v1/LG-1/readings", body(3))
             gateway.publish("labrelay/v1/LG-3/readings", body(4), qos=1).wait_for_publish(5)
             session.rollback()
 
