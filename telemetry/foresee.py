@@ -18,7 +18,7 @@ from logistics.domain.cold_chain import ForecastFact
 from logistics.models import Box
 from logistics.services import cold_forecast
 from logistics.services.cold_forecast import UnderWay
-from telemetry import profiles
+from telemetry import profiles, queries
 from telemetry.excursion import Sample
 from telemetry.forecast import WINDOW, Crossing, State, outlook
 from telemetry.models import BoxForecast, Device, DeviceBinding, ExcursionRow, ProbeState, ReadingRow
@@ -66,20 +66,8 @@ def standing(session: Session, box_codes: Iterable[str]) -> dict[str, BoxForecas
 
 def _watched(session: Session, under_way: dict[str, UnderWay], now: datetime) -> dict[str, _Watched]:
     """The first probe of each box that has spoken since it was put in."""
-    query = (
-        select(DeviceBinding, Device.interval_s, Box.temp_class, Box.home_code, ProbeState.newest_at)
-        .join(Device, Device.code == DeviceBinding.device_code)
-        .join(Box, Box.code == DeviceBinding.box_code)
-        .join(
-            ProbeState,
-            and_(ProbeState.device_code == DeviceBinding.device_code, ProbeState.probe == DeviceBinding.probe),
-        )
-        .where(
-            DeviceBinding.box_code.in_(sorted(under_way)),
-            DeviceBinding.bound_to.is_(None),
-            ProbeState.newest_at >= DeviceBinding.bound_from,
-        )
-        .order_by(DeviceBinding.probe.desc())
+    query = queries.speaking(
+        sorted(under_way), DeviceBinding, Device.interval_s, Box.temp_class, Box.home_code, ProbeState.newest_at
     )
     catalogue = profiles.catalogue(session)
     found: dict[str, _Watched] = {}

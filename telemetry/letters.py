@@ -14,10 +14,10 @@ from logistics.errors import Conflict, Invalid, NotFound
 from telemetry.codecs import CODECS, DEFAULT_CODEC
 from telemetry.ingest import Incoming, store_batch
 from telemetry.models import DeadLetter, Device
+from telemetry.pages import Page, newest_first
 
 KEPT, DISCARDED, RELEASED = "kept", "discarded", "replayed"
 STATES = (KEPT, RELEASED, DISCARDED)
-PAGE = 50
 MOST_AT_ONCE = 500
 _SHOWN_BYTES = 4096
 _HEX_WIDTH = 16
@@ -48,23 +48,9 @@ class Asked:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    rows: Sequence[DeadLetter]
-    total: int
-    number: int
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // PAGE))
-
-
-def listing(session: Session, asked: Asked, number: int = 1) -> Page:
+def listing(session: Session, asked: Asked, number: int = 1) -> Page[DeadLetter]:
     """A page of letters, newest first."""
-    total = session.scalar(select(func.count()).select_from(DeadLetter).where(*asked.conditions())) or 0
-    number = min(max(number, 1), max(1, -(-total // PAGE)))
-    query = select(DeadLetter).where(*asked.conditions()).order_by(DeadLetter.id.desc())
-    return Page(session.scalars(query.offset((number - 1) * PAGE).limit(PAGE)).all(), total, number)
+    return newest_first(session, DeadLetter, asked.conditions(), number)
 
 
 def counts(session: Session, asked: Asked) -> dict[str, int]:

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from logistics.errors import Conflict, Invalid, NotFound
 from telemetry import store
 from telemetry.evaluate import evaluate
-from telemetry.letters import PAGE
 from telemetry.models import Device, QuarantinedReading
+from telemetry.pages import Page, newest_first
 from telemetry.reading import FUTURE_TOLERANCE, Reading
 
 HELD, RELEASED, DISCARDED = "held", "released", "discarded"
@@ -58,23 +58,9 @@ class Group:
         return self.received_at - self.last_at
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    rows: Sequence[QuarantinedReading]
-    total: int
-    number: int
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // PAGE))
-
-
-def listing(session: Session, asked: Asked, number: int = 1) -> Page:
+def listing(session: Session, asked: Asked, number: int = 1) -> Page[QuarantinedReading]:
     """A page of readings, newest first."""
-    total = session.scalar(select(func.count()).select_from(QuarantinedReading).where(*asked.conditions())) or 0
-    number = min(max(number, 1), max(1, -(-total // PAGE)))
-    query = select(QuarantinedReading).where(*asked.conditions()).order_by(QuarantinedReading.id.desc())
-    return Page(session.scalars(query.offset((number - 1) * PAGE).limit(PAGE)).all(), total, number)
+    return newest_first(session, QuarantinedReading, asked.conditions(), number)
 
 
 def groups(session: Session, asked: Asked) -> list[Group]:

@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from logistics import clock
@@ -48,10 +49,12 @@ class ChartSeries:
     max_c: float | None
 
 
-def latest(session: Session, box_codes: Iterable[str], *, now: datetime) -> dict[str, Latest]:
-    """The newest reading of each box that has a logger and has spoken."""
-    rows = session.execute(
-        select(DeviceBinding, Device, Box.temp_class, Box.home_code, ProbeState.newest_at, ProbeState.newest_c)
+def speaking(box_codes: Iterable[str], *columns: Any) -> Select[Any]:
+    """These columns of the probes that are in these boxes and have spoken since they were put in; the first probe of
+    a box comes last."""
+    return (
+        select(*columns)
+        .select_from(DeviceBinding)
         .join(Device, Device.code == DeviceBinding.device_code)
         .join(Box, Box.code == DeviceBinding.box_code)
         .join(
@@ -64,7 +67,14 @@ def latest(session: Session, box_codes: Iterable[str], *, now: datetime) -> dict
             ProbeState.newest_at >= DeviceBinding.bound_from,
         )
         .order_by(DeviceBinding.probe.desc())
-    ).all()
+    )
+
+
+def latest(session: Session, box_codes: Iterable[str], *, now: datetime) -> dict[str, Latest]:
+    """The newest reading of each box that has a logger and has spoken."""
+    wanted = speaking(box_codes, DeviceBinding, Device, Box.temp_class, Box.home_code, ProbeState.newest_at,
+                      ProbeState.newest_c)  # fmt: skip
+    rows = session.execute(wanted).all()
     found: dict[str, Latest] = {}
     catalogue = profiles.catalogue(session) if rows else None
     for binding, device, temp_class, home_code, at, temp_c in rows:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from logistics.domain import stability
 from logistics.domain.access import Scope
 from logistics.domain.acts import Act, Answer
-from logistics.domain.acts import Status as Refusal
+from logistics.domain.acts import Status as ActStatus
 from logistics.domain.stability import Exposure, StabilityRule, Status, Verdict
 from logistics.domain.transitions import ALIVE, State
 from logistics.errors import Invalid
@@ -169,7 +169,7 @@ def sign(
     answers = []
     for signing in signings:
         if _accepted_meanwhile(session, signing):
-            refused = Answer(signing.id, Refusal.REFUSED, "assessment_accepted", field="disposition")
+            refused = Answer(signing.id, ActStatus.REFUSED, "assessment_accepted", field="disposition")
             answers.append((signing, refused))
             continue
         acts = _acts(session, signing, comment.strip()[:1000], actor, now)

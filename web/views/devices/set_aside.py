@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,15 +24,17 @@ from web.messages import sentence_of
 from web.views.devices.base import MOVERS, READERS, blueprint, may_move
 
 
-def _letters_asked(session: Session) -> letters.Asked:
+def _given(states: Sequence[str]) -> tuple[str, str, str]:
+    """(state, reason, device) that were asked for; without a state, or with an unknown one, the first."""
     given = request.values
-    state = given.get("state", letters.KEPT)
-    return letters.Asked(
-        state if state in letters.STATES else letters.KEPT,
-        given.get("reason", "")[:40],
-        given.get("device", "").strip()[:60],
-        fleet.visible(session, scope()),
-    )
+    state = given.get("state", "")
+    return (
+        state if state in states else states[0], given.get("reason", "")[:40], given.get("device", "").strip()[:60]
+    )  # fmt: skip
+
+
+def _letters_asked(session: Session) -> letters.Asked:
+    return letters.Asked(*_given(letters.STATES), fleet.visible(session, scope()))
 
 
 @blueprint.get("/letters")
@@ -122,14 +125,7 @@ def discard_letters() -> Response:
 
 
 def _quarantine_asked(session: Session) -> quarantine.Asked:
-    given = request.values
-    state = given.get("state", quarantine.HELD)
-    return quarantine.Asked(
-        state if state in quarantine.STATES else quarantine.HELD,
-        given.get("reason", "")[:40],
-        given.get("device", "").strip()[:60],
-        fleet.visible(session, scope()),
-    )
+    return quarantine.Asked(*_given(quarantine.STATES), fleet.visible(session, scope()))
 
 
 @blueprint.get("/quarantine")
