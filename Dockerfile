@@ -20,10 +20,13 @@ RUN python scripts/frontend.py --copy \
 FROM python:3.12-slim-bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends fonts-wqy-microhei \
  && rm -rf /var/lib/apt/lists/* && useradd --system --uid 10001 --no-create-home labrelay \
- && install -d -o labrelay -m 700 /keys
+ && install -d -o labrelay -m 700 /keys /var/cache/labrelay
 COPY --from=build /opt/labrelay /opt/labrelay
-ENV PATH=/opt/labrelay/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/labrelay/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    NUMBA_CACHE_DIR=/var/cache/labrelay
 USER labrelay
 WORKDIR /tmp
+# The search of routes is compiled here, so that the first plan does not wait for it.
+RUN python -m routing.search.warm
 EXPOSE 8731
 CMD ["labrelay", "web"]

@@ -1,5 +1,8 @@
 # Labrelay. `make run` and `make test` are all that is needed; both set themselves up.
 SHELL := /bin/bash
+# Scores of processes are started here. Where a machine tells Python to keep nothing of what it compiles, each would
+# compile all libraries again: four seconds instead of one.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 PORT ?= 8731
 PYTHON ?=
@@ -11,7 +14,7 @@ PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
 PACKAGES := routing logistics telemetry web
 BENCHES := start xianning acts scanning verify queries ingest faults
 
-.PHONY: help run up test lint format bench translations locks clean system-run system-tests
+.PHONY: help run up test lint format bench osrm translations locks clean system-run system-tests
 
 help: ## List the targets
 	@echo 'Labrelay'; awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +41,10 @@ format: setup-dev ## Lay out the code
 bench: setup-dev system-tests ## Measure and print the figures beside their baselines
 	@set -e; for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m bench.$$name; done
 
+# The wheel carries plain programs; no Python 3.12 is needed to unpack and run them.
+osrm: setup-dev ## Bring the OSRM road server, so that the tests also run against the real one
+	@$(UV) pip install --quiet --python-version 3.12 --target var/osrm 'osrm-bindings>=26,<27'
+
 translations: setup ## Compile the translations
 	$(BIN)/labrelay i18n compile
 
@@ -55,8 +62,8 @@ clean: ## Remove what make built (not your data in var/)
 
 # --- set-up: each step is done again only when what it is made from changes ---
 .PHONY: setup setup-dev
-setup: $(STAMPS)/python $(STAMPS)/frontend $(STAMPS)/translations
-setup-dev: $(STAMPS)/python-dev $(STAMPS)/frontend-dev $(STAMPS)/translations
+setup: $(STAMPS)/python $(STAMPS)/frontend $(STAMPS)/translations $(STAMPS)/kernels
+setup-dev: $(STAMPS)/python-dev $(STAMPS)/frontend-dev $(STAMPS)/translations $(STAMPS)/kernels
 
 $(UV):
 	@echo 'Setting up 正在准备运行环境 …'
@@ -80,6 +87,12 @@ $(STAMPS)/frontend: web/frontend/package-lock.json scripts/frontend.py | $(UV)
 # The tests also try the broker that runs on Node.js.
 $(STAMPS)/frontend-dev: $(STAMPS)/frontend
 	@$(BIN)/python scripts/frontend.py --node
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/kernels: $(wildcard routing/search/*.py) | $(STAMPS)/any-python
+	@echo 'Compiling the search of routes (about a minute) 编译路线搜索'
+	@rm -f routing/search/__pycache__/*.nb[ic]  # a kernel's own file is all that the compiler's cache looks at
+	@$(BIN)/python -m routing.search.warm
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/translations: $(wildcard web/translations/*/*.po) | $(STAMPS)/any-python

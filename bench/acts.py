@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from bench import acts_world as w
+from bench.ending import orderly, with_bench
 from bench.load import Result, run
 from tests.servers import accepts, free_port, postgresql
 from web.settings import Settings
@@ -37,6 +38,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--acts", type=int, default=1440, help="single acts in a round")
     asked = options.parse_args()
+    orderly()
     with tempfile.TemporaryDirectory() as folder, postgresql(durable=True) as url:
         settings = settings_for(url, folder)
         world = prepare(settings)
@@ -71,7 +73,9 @@ def lots(settings: Settings, world: w.World, count: int, fresh: int, delivered: 
 def server(settings: Settings, kind: str) -> Iterator[int]:
     """gunicorn in a process of its own."""
     port = free_port()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(replace(settings, port=port), kind))
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(os.getpid(), replace(settings, port=port), kind)
+    )
     process.start()
     try:
         while not accepts(port):
@@ -84,11 +88,12 @@ def server(settings: Settings, kind: str) -> Iterator[int]:
         process.join(10)
 
 
-def _serve(settings: Settings, kind: str) -> None:
+def _serve(bench: int, settings: Settings, kind: str) -> None:
     from bench.bare import BareServer
     from web.serve import serve
 
     os.setsid()
+    with_bench(bench)  # its workers end with it
     serve(settings) if kind == "acts" else BareServer(settings).run()
 
 

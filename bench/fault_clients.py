@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import queue
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from ctypes import c_longlong
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,9 @@ from web.processes import die_with_parent
 SYNC_S = 0.05
 AGAIN_S, AGAIN_MOST_S = 10.0, 60.0
 AGAIN_MESSAGES = 50
+# What a logger hands over at most before the broker has taken it; the rest waits in its memory (or, without receipts,
+# is not measured by the ledger: nobody promised anything).
+QUEUED_MOST = 5000
 _context = multiprocessing.get_context("spawn")
 
 
@@ -75,6 +79,11 @@ class _Fleet:
         self._lock = threading.Lock()
         self._keepers = {f"LG-{number:03d}": Outbox() for number in range(count)}
         self._careless = {f"LN-{number:03d}": 0 for number in range(count)}
+        self._under_way: dict[str, set[int]] = {name: set() for name in self._keepers}
+        # paho calls on_publish under the lock that publish() takes, so that call may wait for no lock of ours.
+        self._acks: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._handed: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
+        self._early: set[int] = set()
         self._unacked: dict[int, str] = {}
         self._address = urlsplit(mqtt_url)
         self._client = self._connect("bench-keepers", self._heard)
@@ -85,6 +94,7 @@ class _Fleet:
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
         client.reconnect_delay_set(min_delay=1, max_delay=2)
         client.max_inflight_messages_set(200)
+        client.max_queued_messages_set(QUEUED_MOST)
         if heard:
             client.on_message = heard
             client.on_connect = lambda *_: client.subscribe([(topics.receipt("+"), 1), (topics.request("+"), 1)])
@@ -130,17 +140,26 @@ class _Fleet:
             self._client.publish(topics.readings(name), message, qos=1)
         else:
             body = json.dumps({"readings": [entry]})
-            with self._lock:
-                info = self._plain.publish(topics.readings(name), body, qos=1)
-                self._unacked[info.mid] = f"A {name} {entry['at']}"
+            info = self._plain.publish(topics.readings(name), body, qos=1)
+            if info.rc != paho.MQTT_ERR_QUEUE_SIZE:
+                self._handed.put((info.mid, f"A {name} {entry['at']}"))
 
     def _send_again(self) -> None:
         with self._lock:
-            waiting = [(name, box.unreceipted()[:AGAIN_MESSAGES]) for name, box in self._keepers.items()]
             self._progress.kept.value = sum(len(box) for box in self._keepers.values())
+            waiting = {name: self._oldest(name) for name in self._keepers}
+        self._send(waiting)
+
+    def _oldest(self, name: str) -> list[bytes]:
+        """The next messages to send again; when all of them have their receipt, the next follow."""
+        messages = self._keepers[name].unreceipted(AGAIN_MESSAGES)
+        self._under_way[name] = {json.loads(message)["seq"] for message in messages}
+        return messages
+
+    def _send(self, waiting: dict[str, list[bytes]]) -> None:
         if not self._client.is_connected():
             return
-        for name, messages in waiting:
+        for name, messages in waiting.items():
             for message in messages:
                 self._client.publish(topics.readings(name), message, qos=0)
 
@@ -150,23 +169,38 @@ class _Fleet:
         if box is None:
             return
         with self._lock:
+            found = []
             if kind == "request":
-                found = box.request(body)
+                found = box.request(body)[:AGAIN_MESSAGES]
             else:
-                self._lines.extend(f"R {name} {seq}" for seq in box.receipt(body))
-                found = []
-        for one in found:
-            self._client.publish(topics.readings(name), one, qos=1)
+                known = box.receipt(body)
+                self._lines.extend(f"R {name} {seq}" for seq in known)
+                if self._under_way[name]:
+                    self._under_way[name].difference_update(known)
+                    if not self._under_way[name] and len(box) > AGAIN_MESSAGES:
+                        found = self._oldest(name)
+        self._send({name: found})
 
     def _acknowledged(self, _client: paho.Client, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
-        with self._lock, suppress(KeyError):
-            self._lines.append(self._unacked.pop(mid))
+        self._acks.put(mid)
+
+    def _acknowledged_lines(self) -> list[str]:
+        """Lines of the messages that the broker has acknowledged, as far as publish() has told their numbers."""
+        while not self._handed.empty():
+            mid, line = self._handed.get()
+            self._unacked[mid] = line
+        while not self._acks.empty():
+            self._early.add(self._acks.get())
+        known = self._early & self._unacked.keys()
+        self._early -= known
+        return [self._unacked.pop(mid) for mid in sorted(known)]
 
     def _sync(self) -> None:
         with open(self._ledger, "a", encoding="ascii") as file:
             while True:
                 with self._lock:
                     lines, self._lines = self._lines, []
+                lines += self._acknowledged_lines()
                 if lines:
                     file.write("".join(f"{line}\n" for line in lines))
                     file.flush()

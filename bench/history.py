@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -340,7 +341,9 @@ def main() -> None:
     options.add_argument("--url", required=True, help="an empty PostgreSQL database")
     options.add_argument("--specimens", type=int, default=1_000_000)
     asked = options.parse_args()
-    history_world.build(asked.url).grow(asked.specimens)
+    with tempfile.TemporaryDirectory() as folder:
+        world, template = history_world.build(history_world.settings_for(asked.url, folder))
+        world.grow(template, asked.specimens)
 
 
 if __name__ == "__main__":

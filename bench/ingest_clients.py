@@ -125,10 +125,11 @@ def plain(kind: str, settings: Settings, name: str, share: str | None, count: Co
 
 def ingest(settings: Settings, name: str, share: str | None, count: Count) -> None:
     """What ``labrelay ingest`` runs."""
-    from telemetry.mqtt import Ingest
+    from telemetry.mqtt import Ingest, few_collections
     from web.app import create_app
 
     app = create_app(settings)
+    few_collections()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     work = Ingest(

@@ -8,12 +8,15 @@ from when its request was due, so that waiting in the queue is not left out.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import selectors
 import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+
+from bench.ending import with_bench
 
 LONGEST_S = 300.0
 
@@ -64,7 +67,7 @@ def run(port: int, lanes: Sequence[Sequence[Request]], rate: float | None = None
     """Send everything from a second process and wait for it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, port, [list(lane) for lane in lanes], rate))
+    process = context.Process(target=_serve, args=(os.getpid(), theirs, port, [list(lane) for lane in lanes], rate))
     process.start()
     try:
         if not ours.poll(LONGEST_S):
@@ -76,7 +79,8 @@ def run(port: int, lanes: Sequence[Sequence[Request]], rate: float | None = None
     return result
 
 
-def _serve(pipe: Connection, port: int, lanes: list[list[Request]], rate: float | None) -> None:
+def _serve(bench: int, pipe: Connection, port: int, lanes: list[list[Request]], rate: float | None) -> None:
+    with_bench(bench)
     pipe.send(_drive(port, lanes, rate))
 
 

@@ -1,9 +1,12 @@
 """What pages cost as the record grows: journeys, worklists and searches at 10,000 tubes and at a million.
 
-``python -m bench.queries`` starts PostgreSQL (every commit synced), records two days of the network through the
-service, asks for pages over HTTP (gunicorn, 2 workers, load from another process), copies days until there are a
-million tubes (ten million events), and asks for the same pages again. Then it signs every day and times ``labrelay
-verify`` over all of it. ``--specimens`` and ``--requests`` change how long it takes.
+``python -m bench.queries`` records two days of the network through the service, copies the database, and in the copy
+the days until there are a million tubes (ten million events). Then it asks for the same pages of both over HTTP
+(PostgreSQL with every commit synced, gunicorn with 2 workers, load from another process), by turns, so that what else
+the machine does falls on both. At last it signs every day and times ``labrelay verify`` over all of it.
+
+``--build DIR`` only makes the databases and leaves them there, ``--measure DIR`` asks for pages of such ones, and
+``--only TEXT`` for those whose names hold the text. ``--specimens`` and ``--requests`` change how long it takes.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,18 +31,27 @@ import psycopg
 
 from bench import history, history_world
 from bench.acts import checked, server, verdict
+from bench.ending import orderly
 from bench.history_world import NOW, TODAY, History
-from bench.load import Request, Result, run
+from bench.load import Request, run
 from bench.pages import Reader
 from logistics.clock import SharedClock
 from tests.servers import postgresql
+from web.app import create_app
+from web.migrations import upgrade_tables
 from web.settings import Settings
 
 LANES = 2
 GOAL_GROWTH = 1.5
 GOAL_EVENTS_S = 100_000
 SEED = 7
+TURNS = 4
+SMALL, LARGE = "small", "large"
 STATES = ["rejected", "accepted", "in_transit"]
+
+
+Measured = dict[str, tuple[list[float], list[float]]]
+"""Sorted seconds by kind of page: of the small database, and of the large one."""
 
 
 @dataclass
@@ -65,21 +78,54 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--specimens", type=int, default=1_000_000)
     options.add_argument("--requests", type=int, default=400, help="pages of each kind")
+    options.add_argument("--build", type=Path, help="make the databases in this folder, and nothing else")
+    options.add_argument("--measure", type=Path, help="measure the databases that were made in this folder")
+    options.add_argument("--only", default="", help="a part of the names of the pages to ask for")
     asked = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder, postgresql(durable=True) as url:
-        clock = Path(folder, "clock")
-        SharedClock.create(clock, start=NOW, rate=0.0)
+    orderly()
+    if asked.build:
+        make(asked.build.resolve(), asked.specimens)
+    elif asked.measure:
+        compare(measure(asked.measure.resolve(), asked.requests, asked.only))
+    else:
+        with tempfile.TemporaryDirectory() as name:
+            Path(name).chmod(0o711)  # PostgreSQL runs as somebody else when we are root
+            make(Path(name), asked.specimens)
+            compare(measure(Path(name), asked.requests, asked.only))
+            with opened(Path(name), LARGE) as world:
+                verify(world.settings)
+
+
+def make(folder: Path, specimens: int) -> None:
+    """The databases ``SMALL`` and ``LARGE``, each with a note of what is in it."""
+    folder.mkdir(exist_ok=True)
+    SharedClock.create(folder / "clock", start=NOW, rate=0.0)
+    with postgresql(durable=True, keep=folder / SMALL) as url:
         began = time.perf_counter()
-        world = history_world.build(url, folder, http_workers=2, clock=f"shared:{clock}")
-        tell(world, f"recorded in {time.perf_counter() - began:.0f} s")
+        world, template = history_world.build(_settings(url, folder))
         analyse(url)
-        small = measure(world, asked.requests)
+        world.note(folder / f"{SMALL}.json")
+        tell(world, f"recorded in {time.perf_counter() - began:.0f} s")
+    subprocess.run(["cp", "-a", str(folder / SMALL), str(folder / LARGE)], check=True)
+    with postgresql(durable=True, keep=folder / LARGE) as url:
         began = time.perf_counter()
-        world.grow(asked.specimens)
+        world.settings = _settings(url, folder)
+        world.grow(template, specimens)
+        world.note(folder / f"{LARGE}.json")
         tell(world, f"copied in {time.perf_counter() - began:.0f} s")
-        large = measure(world, asked.requests)
-        compare(small, large)
-        verify(world.settings)
+
+
+def _settings(url: str, folder: Path) -> Settings:
+    return history_world.settings_for(url, folder, http_workers=2, clock=f"shared:{folder / 'clock'}")
+
+
+@contextmanager
+def opened(folder: Path, which: str) -> Iterator[History]:
+    """One of the databases that were made, as this version of the tables has it."""
+    with postgresql(durable=True, keep=folder / which) as url:
+        settings = _settings(url, folder)
+        upgrade_tables(create_app(settings))
+        yield history_world.recall(folder / f"{which}.json", settings)
 
 
 def tell(world: History, what: str) -> None:
@@ -146,28 +192,54 @@ def questions(world: History, port: int) -> list[Question]:
     ]  # fmt: skip
 
 
-def measure(world: History, requests: int) -> dict[str, Result]:
-    """Each kind on its own, two lanes at a time, after some that are not counted."""
-    results = {}
-    with server(world.settings, "acts") as port:
-        for question in questions(world, port):
-            lanes = [[question.asked(n * LANES + lane) for n in range(requests // LANES)] for lane in range(LANES)]
-            checked(run(port, [lane[:20] for lane in lanes]))
-            results[question.name] = checked(run(port, lanes))
-    return results
+def measure(folder: Path, requests: int, only: str) -> Measured:
+    """Each kind of page on its own, from both databases."""
+    with ExitStack() as stack:
+        worlds = [stack.enter_context(opened(folder, which)) for which in (SMALL, LARGE)]
+        for world in worlds:
+            tell(world, "ready")
+        ports = [stack.enter_context(server(world.settings, "acts")) for world in worlds]
+        both = [questions(world, port) for world, port in zip(worlds, ports, strict=True)]
+        found: Measured = {}
+        print(f"\n{'page':34}{'p50 then':>10}{'p50 now':>10}{'p95 then':>10}{'p95 now':>10}{'growth':>8}")
+        for small, large in zip(*both, strict=True):
+            if only in small.name:
+                found[small.name] = by_turns(ports, (small, large), requests // LANES)
+                line(small.name, found[small.name])
+        return found
 
 
-def compare(small: dict[str, Result], large: dict[str, Result]) -> None:
-    print(f"\n{'page':34}{'p50 then':>10}{'p50 now':>10}{'p95 then':>10}{'p95 now':>10}{'growth':>8}")
-    worst = 0.0
-    for name, before in small.items():
-        after = large[name]
-        growth = after.percentile_s(0.95) / before.percentile_s(0.95)
-        worst = max(worst, growth)
-        values = [one.percentile_s(share) * 1000 for share in (0.5, 0.95) for one in (before, after)]
-        print(f"{name:34}" + "".join(f"{value:7.1f} ms" for value in values) + f"{growth:7.2f}×", flush=True)
-    middle = statistics.median(large[name].percentile_s(0.95) / small[name].percentile_s(0.95) for name in small)
-    print(f"median growth of p95: {middle:.2f} ×")
+def line(name: str, both: tuple[list[float], list[float]]) -> None:
+    """One kind of page, told as soon as it is measured."""
+    values = [at(times, share) * 1000 for share in (0.5, 0.95) for times in both]
+    print(f"{name:34}" + "".join(f"{value:7.1f} ms" for value in values) + f"{growth(both):7.2f}×", flush=True)
+
+
+def growth(both: tuple[list[float], list[float]]) -> float:
+    return at(both[1], 0.95) / at(both[0], 0.95)
+
+
+def by_turns(ports: Sequence[int], both: tuple[Question, Question], each: int) -> tuple[list[float], list[float]]:
+    """Sorted seconds of the pages of both databases, two lanes at a time, after some that are not counted."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(TURNS):
+        some = range(turn * each // TURNS, (turn + 1) * each // TURNS)
+        for place in (0, 1) if turn % 2 == 0 else (1, 0):
+            lanes = [[both[place].asked(n * LANES + lane) for n in some] for lane in range(LANES)]
+            if turn == 0:
+                checked(run(ports[place], [lane[:20] for lane in lanes]))
+            times[place].extend(checked(run(ports[place], lanes)).latencies_s)
+    return sorted(times[0]), sorted(times[1])
+
+
+def at(times: list[float], share: float) -> float:
+    return times[min(len(times) - 1, int(share * len(times)))]
+
+
+def compare(found: Measured) -> None:
+    growths = [growth(both) for both in found.values()]
+    print(f"median growth of p95: {statistics.median(growths):.2f} ×")
+    worst = max(growths)
     verdict("worst growth of p95", f"{worst:.2f} ×", f"≤ {GOAL_GROWTH} ×", worst <= GOAL_GROWTH)
 
 

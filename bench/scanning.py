@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from bench import acts_world as w
 from bench.acts import checked, prepare, server, settings_for, verdict
+from bench.ending import orderly
 from bench.load import Request, run
 from bench.pages import Reader
 from logistics.db import db, transaction
@@ -39,6 +40,7 @@ SLOW_MS = 30_000
 
 
 def main() -> None:
+    orderly()
     with tempfile.TemporaryDirectory() as folder, postgresql(durable=True) as url:
         settings = settings_for(url, folder)
         world = prepare(settings)

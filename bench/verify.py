@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench import acts_world, history, history_day
+from bench.ending import orderly
 from bench.history_world import NOW, TODAY
 from bench.queries import analyse, verify
 from logistics import clock
@@ -30,6 +31,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--events", type=int, default=1_000_000)
     asked = options.parse_args()
+    orderly()
     with tempfile.TemporaryDirectory() as folder, postgresql(durable=True) as url:
         settings = _settings(url, Path(folder))
         template = _day(settings)

@@ -1,6 +1,7 @@
 """A made-up working day on the 77 real sites of Xianning, and what the planner makes of it.
 
-``python -m bench.xianning --requests 160 --couriers 12 --seconds 10`` prints the figures of the plan.
+``python -m bench.xianning --requests 160 --couriers 12 --seconds 10`` prints the plan beside
+nearest-neighbour fixed rounds; ``--long 600`` also how far it is from a longer search.
 Townships send to their county centre (one in ten to the city), county centres to the city. The amounts are
 invented, the places are real (logistics/catalogue/sites_xianning.csv). Roads: docs/formats/problem.md, "Travel".
 """
@@ -13,9 +14,11 @@ import random
 import time
 from pathlib import Path
 
+from bench.fixed_rounds import fixed_rounds
 from routing import AMBIENT_15_25, COLD_2_8, FROZEN, Courier, Plan, Priority, Problem, Request, Site, Window
 from routing.check import violations
-from routing.solve import SolveParams, solve, travel_matrix
+from routing.solve import SolveParams, solve
+from routing.travel import TravelMatrix, travel_matrix
 
 SITES_CSV = Path(__file__).parent.parent / "logistics" / "catalogue" / "sites_xianning.csv"
 CITY = "H421200"
@@ -109,24 +112,47 @@ def figures(problem: Problem, plan: Plan) -> dict[str, float]:
 
 
 def main() -> None:
-    """Solve once and print."""
+    """Solve once and print it beside the fixed rounds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=160)
     parser.add_argument("--couriers", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--long", type=float, default=0.0, help="seconds of a second run to compare with")
     options = parser.parse_args()
     problem = xianning_problem(options.requests, options.couriers, options.seed)
     began = time.monotonic()
     travel = travel_matrix(problem)
     print(f"matrix {len(problem.sites)}x{len(problem.sites)}: {time.monotonic() - began:.2f} s")
-    plan = solve(problem, SolveParams(seconds=options.seconds), travel=travel)
-    for name, value in figures(problem, plan).items():
-        print(f"{name:>10} {value}")
+    plan = solve(problem, SolveParams(seconds=options.seconds, workers=options.workers), travel=travel)
+    print(side_by_side(problem, travel, plan))
     for item in plan.unserved:
         remedy = item.remedies[0].code if item.remedies else "-"
         print(f"  left out {item.request_id}: {item.code} {dict(item.params)}; {remedy}")
-    print(f"total {plan.search_s:.1f} s, broken rules: {len(violations(problem, plan, travel))}")
+    print(f"total {plan.search_s:.1f} s, broken rules: {len(violations(problem, plan, travel))}", flush=True)
+    if options.long:
+        longer = solve(problem, SolveParams(seconds=options.long, workers=options.workers), travel=travel)
+        print(f"after {options.long:g} s: cost {longer.cost:.2f}, {len(longer.unserved)} unserved; the "
+              f"{options.seconds:g} s answer is {plan.cost / longer.cost - 1:+.2%}")  # fmt: skip
+
+
+def side_by_side(problem: Problem, travel: TravelMatrix, plan: Plan) -> str:
+    """Our plan beside nearest-neighbour fixed rounds; what a plan serves is on time, what it leaves out is not."""
+    ours = figures(problem, plan)
+    rounds = fixed_rounds(problem, travel)
+    theirs = {
+        "requests": len(problem.requests),
+        "served": len(problem.requests),
+        "couriers": rounds.couriers,
+        "km": round(rounds.metres / 1000, 1),
+        "hours": round(rounds.seconds / HOUR_S, 1),
+        "cost": round(rounds.cost, 2),
+        "on time": f"{len(rounds.on_time) / len(problem.requests):.1%}",
+    }
+    mine = {**ours, "on time": f"{ours['served'] / len(problem.requests):.1%}"}
+    lines = [f"{'':>10}{'planned':>12}{'fixed rounds':>14}"]
+    return "\n".join(lines + [f"{name:>10}{mine[name]:>12}{value:>14}" for name, value in theirs.items()])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,12 +12,27 @@ from sqlalchemy.orm import Session
 from logistics import clock
 from logistics.db import transaction
 from logistics.errors import Invalid
-from logistics.services import planning
+from logistics.models import Plan as PlanRow
+from logistics.services import planning, planning_improve, planning_odds, planning_tiers
 from logistics.services.jobs import Claim
-from routing import PlanProgress, ProblemError
-from routing.travel import CachedProvider, FallbackProvider, GeodesicProvider, OsrmProvider, TravelProvider
+from logistics.services.planning_improve import Start
+from logistics.services.planning_problem import Draft
+from routing import Plan, PlanProgress, Problem, ProblemError
+from routing.instance import Instance
+from routing.travel import (
+    CachedProvider,
+    FallbackProvider,
+    GeodesicProvider,
+    OsrmProvider,
+    TravelProvider,
+    travel_matrix,
+)
 
 HISTORY = 120
+QUICK_ROUNDS = 120
+"""Rounds of a search that only compares departures."""
+MOST_BOUNDED = 300
+"""Requests up to which the lower bound is worked out: beyond it takes longer than a dispatcher waits."""
 _GEODESIC = CachedProvider(GeodesicProvider())
 _ROADS: dict[str, CachedProvider] = {}
 
@@ -69,27 +85,67 @@ def run(
 
     Raises Invalid for a day that cannot be planned at all.
     """
+    from routing.bound import METHOD, lower_bound  # both import more than any web process needs
     from routing.solve import SolveParams, solve  # imports the search: half a second that no web process needs
 
     plan_id, seconds = int(claim.args["plan_id"]), float(claim.args["seconds"])
     falling = Falling(tell, seconds)
     falling.phase("reading")
-    with transaction() as session:
-        draft = planning.prepare(session, plan_id, now=clock.now())
-    sizes = {"requests": len(draft.problem.requests), "couriers": len(draft.problem.couriers)}
-    falling.phase("search", elapsed_s=0.0, **sizes)
+    draft, start = _read(plan_id)
+    problem = start.problem if start else draft.problem
+    sizes = {"requests": len(problem.requests), "couriers": len(problem.couriers)}
+    falling.phase("departures" if draft.tiers.trips else "search", elapsed_s=0.0, **sizes)
+    if start is not None and not (problem.requests and problem.couriers):
+        return _keep(plan_id, start.plan(), draft, start, conclude, sizes)  # everything is locked
+    roads = provider(osrm_url)
+
+    def search(one: Problem, how_long: float, begin: Plan | None = None, *, quick: bool = False) -> Plan:
+        params = SolveParams(seconds=how_long, iterations=QUICK_ROUNDS if quick else None, explain_s=0 if quick else 5)
+        told = None if quick else falling
+        return solve(one, params, travel=roads, start=begin, progress=told, should_stop=should_stop)
+
     try:
-        plan = solve(
-            draft.problem,
-            SolveParams(seconds=seconds),
-            travel=provider(osrm_url),
-            progress=falling,
-            should_stop=should_stop,
-        )
+        if start is not None:
+            plan = search(problem, seconds, start.plan())
+        else:
+            problem, plan = planning_tiers.plan(draft, draft.tiers, seconds, search, should_stop)
+            draft = replace(draft, problem=problem)
     except ProblemError as error:
         raise Invalid("plan_problem_refused", field=error.field, problem=error.code) from error
-    falling.phase("saving", **sizes)
+    falling.phase("judging", **sizes)
+    whole = problem if start is None else start.whole
+    routes = plan.routes if start is None else start.together(plan)
+    standing = replace(plan, routes=routes, cost=round(sum(route.cost for route in routes), 2))
+    matrix = travel_matrix(whole, roads)
+    bound = lower_bound(Instance(whole, matrix), standing) if len(whole.requests) <= MOST_BOUNDED else None
     with transaction() as session:
-        planning.store(session, plan_id, plan, draft)
+        spread = planning_odds.spread(session, day=session.get_one(PlanRow, plan_id).day)
+    odds = planning_odds.odds(whole, standing, matrix, spread)
+    plan = replace(plan, lower_bound=bound, bound_method="" if bound is None else METHOD)
+    falling.phase("saving", **sizes)
+    return _keep(plan_id, plan, draft, start, conclude, sizes, odds)
+
+
+def _read(plan_id: int) -> tuple[Draft, Start | None]:
+    """The day's problem; for a plan that improves another, that one's problem and where the search begins."""
+    with transaction() as session:
+        row = session.get_one(PlanRow, plan_id)
+        if row.problem and "routes" in (row.result or {}):  # a job that died before its first plan begins anew
+            start = planning_improve.start(row)
+            return Draft(start.problem), start
+        return planning.prepare(session, plan_id, now=clock.now()), None
+
+
+def _keep(
+    plan_id: int,
+    plan: Plan,
+    draft: Draft,
+    start: Start | None,
+    conclude: Callable[[Session, dict[str, Any]], None],
+    sizes: dict[str, int],
+    odds: dict[str, Any] | None = None,
+) -> None:
+    with transaction() as session:
+        planning.store(session, plan_id, plan, draft, result=start.result(plan) if start else None, odds=odds)
         served = sum(len(stop.picked) for route in plan.routes for stop in route.stops)
         conclude(session, {"cost": plan.cost, "unserved": len(plan.unserved), "served": served, **sizes})

@@ -8,28 +8,23 @@ found to hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from routing.insertion import drive_s, loads_hold, orders
-from routing.instance import FOREVER, Instance, Spans, Visit
+from routing.company import company
+from routing.driven import Change, holds, lines
+from routing.finding import Finding
+from routing.insertion import clash, drive_s, loads_hold, orders
+from routing.instance import FOREVER, Instance, Spans, Visit, last_delivery_s
 from routing.plan import Binding, Params, Remedy
-from routing.schedule import Line, Times, earliest, latest, line_of
+from routing.problem import HORIZON_S
+from routing.schedule import ENDS, Line, earliest, latest, line_of
 
+__all__ = ["Finding", "examine"]
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The best place found for one request with one courier.
-
-    When it fits, ``visits`` is the new order, ``extra_s`` the added driving and ``binding`` None. Otherwise
-    ``shortfall_s`` tells by how much the limits are missed, for order.
-    """
-
-    visits: tuple[Visit, ...] | None
-    extra_s: int
-    binding: Binding | None
-    remedies: tuple[Remedy, ...] = ()
-    shortfall_s: int = 0
+_LOOKED_INTO = 24
+"""Orders whose limits are looked into for a courier with breaks, who has many ways to drive each; fits are always
+found."""
 
 
 def examine(instance: Instance, courier: int, visits: Sequence[Visit], request: int) -> Finding:
@@ -38,24 +33,27 @@ def examine(instance: Instance, courier: int, visits: Sequence[Visit], request: 
     if barred is not None:
         return barred
     best: Finding | None = None
-    crowded = False
+    barred_orders: list[tuple[Visit, ...]] = []
+    most, looked_into = _LOOKED_INTO if instance.couriers[courier].breaks else FOREVER[1], 0
     base_s = drive_s(instance, courier, visits)
     for order in orders(instance, courier, visits, request):
-        if not loads_hold(instance, instance.capacity[courier], order):
-            crowded = True
+        if not loads_hold(instance, instance.capacity[courier], order) or clash(instance, order) is not None:
+            barred_orders.append(order)
             continue
-        found = _at(instance, courier, order, request, fits_only=best is not None and best.binding is None)
+        fits_only = (best is not None and best.binding is None) or looked_into >= most
+        found = _at(instance, courier, order, request, fits_only=fits_only)
+        looked_into += not fits_only
         if found is None:
             continue
         if found.visits is not None:
             found = replace(found, extra_s=drive_s(instance, courier, order) - base_s)
         if best is None or _rank(found) < _rank(best):
             best = found
+    if best is not None and best.binding is not None and barred_orders:
+        return replace(best, remedies=(*best.remedies, *company(instance, courier, barred_orders, 0).remedies))
     if best is not None:
         return best
-    person = instance.couriers[courier].id
-    code = "aboard_full" if crowded else "other_promises"
-    return Finding(None, 0, Binding(person, code, {"stops": len(visits)}), shortfall_s=FOREVER[1])
+    return company(instance, courier, barred_orders, len(visits))
 
 
 def _rank(found: Finding) -> tuple[bool, bool, int, int]:
@@ -65,6 +63,15 @@ def _rank(found: Finding) -> tuple[bool, bool, int, int]:
 def _barred(instance: Instance, courier: int, visits: Sequence[Visit], request: int) -> Finding | None:
     """Skills and box size: no place in the route can help. A remedy is only named if it is enough alone."""
     person, wish = instance.couriers[courier], instance.requests[request]
+    if instance.aboard_of[request] not in {None, courier}:
+        binding = Binding(person.id, "aboard_of_another", {"aboard_of_courier_id": wish.aboard_of})
+        return Finding(None, 0, binding, (), FOREVER[1])
+    if wish.courier_ids and person.id not in wish.courier_ids:
+        binding = Binding(person.id, "courier_not_allowed", {"courier_ids": sorted(wish.courier_ids)})
+        able = wish.skills <= person.skills
+        if able and _fits_anywhere(instance, courier, instance.capacity[courier], visits, request):
+            return Finding(None, 0, binding, (Remedy("allow_courier", {"courier_id": person.id}),), FOREVER[1])
+        return Finding(None, 0, binding, (), FOREVER[1])
     missing = sorted(wish.skills - person.skills)
     needed, there = instance.load[request], instance.capacity[courier]
     short = [index for index, slots in enumerate(needed) if slots > there[index]]
@@ -92,49 +99,79 @@ def _fits_anywhere(
     instance: Instance, courier: int, capacity: Sequence[int], visits: Sequence[Visit], request: int
 ) -> bool:
     return any(
-        loads_hold(instance, capacity, order) and earliest(line_of(instance, courier, order)) is not None
+        loads_hold(instance, capacity, order) and clash(instance, order) is None and holds(instance, courier, order)
         for order in orders(instance, courier, visits, request)
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """One place in a route, with the nodes whose limits may be lifted."""
+    """One order, with the visits whose limits may be lifted. ``pickup`` is the delivery for what is aboard."""
 
-    line: Line
-    pickup: int
-    delivery: int
+    instance: Instance
+    courier: int
+    order: tuple[Visit, ...]
+    pickup: Visit
+    delivery: Visit
     pickup_open: Spans
     delivery_open: Spans
 
-    def lifted(
-        self,
-        *,
-        pickup: bool = False,
-        delivery: bool = False,
-        shift_end: bool = False,
-        ride: bool = False,
-        duration: bool = False,
-        shift_start: bool = False,
-    ) -> Line:
-        spans = list(self.line.spans)
-        last = len(spans) - 1
-        if pickup:
-            spans[self.pickup] = self.pickup_open
-        if delivery:
-            spans[self.delivery] = self.delivery_open
-        if shift_end:
-            spans[0] = ((spans[0][0][0], FOREVER[1]),)
-            spans[last] = ((spans[last][0][0], FOREVER[1]),)
-        if shift_start:
-            spans[0] = ((0, spans[0][0][1]),)
-            spans[last] = ((0, spans[last][0][1]),)
-        rides = tuple(
-            limit
-            for limit in self.line.rides
-            if not (ride and limit[:2] == (self.pickup, self.delivery)) and not (duration and limit[:2] == (0, last))
-        )
-        return replace(self.line, spans=tuple(spans), rides=rides)
+    def lift(self, *names: str) -> Change:
+        """Without the named limits: pickup, delivery, shift_end, shift_start, ride, duration."""
+        return self.set(dict.fromkeys(names))
+
+    def set(self, limits: Mapping[str, int | None]) -> Change:
+        """The same; ride and duration may be given another limit instead."""
+
+        def change(line: Line) -> Line:
+            spans, last = list(line.spans), len(line.spans) - 1
+            pickup, delivery = line.marks.index(self.pickup), line.marks.index(self.delivery)
+            if "pickup" in limits:
+                spans[pickup] = self.pickup_open
+            if "delivery" in limits:
+                spans[delivery] = self.delivery_open
+            for node in (0, last):
+                start, end = spans[node][0]
+                low = 0 if "shift_start" in limits else start
+                spans[node] = ((low, FOREVER[1] if "shift_end" in limits else end),)
+            named = {(pickup, delivery): "ride", (0, last): "duration"}
+            rides = []
+            for first, second, limit in line.rides:
+                name = named.get((first, second), "")
+                new = limits.get(name, limit)
+                if new is not None:
+                    rides.append((first, second, new))
+            return replace(line, spans=tuple(spans), rides=tuple(rides))
+
+        return change
+
+    def first(self, change: Change, mark: Visit | str) -> int | None:
+        """The earliest moment of a visit (``ENDS``: of being back) with breaks taken wherever that is best."""
+        moments = []
+        for line in lines(self.instance, self.courier, self.order, change):
+            times = earliest(line)
+            if times is not None:
+                moments.append(times[-1] if mark == ENDS else times[line.marks.index(mark)])
+        return min(moments, default=None)
+
+    def least(self, name: str, current_s: int) -> int | None:
+        """The smallest limit for the ride or the duration with which the order holds, all others in force."""
+        ends = (self.pickup, self.delivery)
+        high: int | None = None
+        for line in lines(self.instance, self.courier, self.order, self.lift(name)):
+            times = earliest(line)
+            if times is not None:
+                first, second = (0, -1) if name == "duration" else map(line.marks.index, ends)
+                high = min(high or FOREVER[1], times[second] - times[first])
+        low = current_s + 1
+        while high is not None and low < high:
+            middle = (low + high) // 2
+            ways = lines(self.instance, self.courier, self.order, self.set({name: middle}))
+            if any(earliest(line) is not None for line in ways):
+                high = middle
+            else:
+                low = middle + 1
+        return high
 
 
 def _open_ended(spans: Spans) -> Spans:
@@ -146,9 +183,11 @@ def _limits(instance: Instance, courier: int, order: Sequence[Visit], request: i
     pickup_spans = instance.pickup_spans[request] or ((wish.ready_s, wish.ready_s),)
     hours: Spans = tuple((window.start_s, window.end_s) for window in instance.receiving[request])
     return _Limits(
-        line_of(instance, courier, order),
-        order.index(request) + 1,
-        order.index(~request) + 1,
+        instance,
+        courier,
+        tuple(order),
+        request if instance.aboard_of[request] is None else ~request,
+        ~request,
         _open_ended(pickup_spans),
         _open_ended(hours),
     )
@@ -157,27 +196,71 @@ def _limits(instance: Instance, courier: int, order: Sequence[Visit], request: i
 def _at(instance: Instance, courier: int, order: tuple[Visit, ...], request: int, *, fits_only: bool) -> Finding | None:
     """What this order gives; None when even lifting every limit of the request and courier does not help."""
     limits = _limits(instance, courier, order, request)
-    times = earliest(limits.line)
-    if times is not None:
+    if holds(instance, courier, order):
         return Finding(order, 0, None)
     if fits_only:
         return None
-    free = earliest(limits.lifted(pickup=True, delivery=True, shift_end=True, ride=True, duration=True))
+    plain = line_of(instance, courier, order)
+    if earliest(plain) is not None:
+        return _no_rest(limits, request)
+    line = limits.lift("pickup", "delivery", "shift_end", "ride", "duration")(plain)
+    free = earliest(line)
     if free is None:
         return None
-    return _broken(instance, courier, request, limits, free)
+    at = {"pickup": line.marks.index(limits.pickup), "delivery": line.marks.index(limits.delivery), "shift_end": -1}
+    return _broken(instance, courier, request, limits, {name: free[node] for name, node in at.items()})
 
 
-def _broken(instance: Instance, courier: int, request: int, limits: _Limits, free: Times) -> Finding:
+def _no_rest(limits: _Limits, request: int) -> Finding:
+    """It holds without breaks: a later break, or one lifted limit, may be enough."""
+    instance, courier = limits.instance, limits.courier
+    person = instance.couriers[courier]
+    found: list[Remedy] = []
+    rest = person.breaks[0]
+    for number, item in enumerate(person.breaks):
+        after = person.breaks[number + 1 :]
+        most = after[0].earliest_s - item.duration_s if after else HORIZON_S
+        latest_s = _later_break(limits, number, most)
+        if latest_s is not None:
+            rest = item
+            params = {"courier_id": person.id, "break_from_s": item.earliest_s, "latest_s": latest_s}
+            found.append(Remedy("move_break", params, latest_s - item.latest_s))
+    for broken in ("pickup", "delivery", "shift_end"):
+        found += _one_limit(instance, courier, request, limits, broken)
+    span = {"earliest_s": rest.earliest_s, "latest_s": rest.latest_s, "duration_s": rest.duration_s}
+    shortfall_s = min((remedy.effort_s for remedy in found if remedy.effort_s is not None), default=FOREVER[1] // 2)
+    return Finding(None, 0, Binding(person.id, "no_time_for_break", span), tuple(found), shortfall_s)
+
+
+def _later_break(limits: _Limits, number: int, most_s: int) -> int | None:
+    """The least latest start of one break with which the order holds."""
+    breaks = limits.instance.couriers[limits.courier].breaks
+
+    def enough(latest_s: int) -> bool:
+        moved = (*breaks[:number], replace(breaks[number], latest_s=latest_s), *breaks[number + 1 :])
+        ways = lines(limits.instance, limits.courier, limits.order, breaks=moved)
+        return any(earliest(line) is not None for line in ways)
+
+    low, high = breaks[number].latest_s + 1, most_s
+    if low > high or not enough(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return high
+
+
+def _broken(instance: Instance, courier: int, request: int, limits: _Limits, free: Mapping[str, int]) -> Finding:
     person, wish = instance.couriers[courier], instance.requests[request]
-    arrive, hand_over, back = free[limits.pickup], free[limits.delivery], free[-1]
+    arrive, hand_over, back = free["pickup"], free["delivery"], free["shift_end"]
+    due_s, aboard = last_delivery_s(wish), instance.aboard_of[request] is not None
     hours = instance.receiving[request]
     closes = hours[-1].end_s if hours else FOREVER[1]
     spans = instance.pickup_spans[request]
     closing = _closing(instance, request)
     over = {
-        "pickup": arrive - closing if spans else FOREVER[1],
-        "delivery": hand_over - min(wish.due_s, closes),
+        "pickup": 0 if aboard else arrive - closing if spans else FOREVER[1],
+        "delivery": hand_over - min(due_s, closes),
         "shift_end": back - person.shift_end_s,
     }
     broken = [name for name, seconds in over.items() if seconds > 0]
@@ -189,8 +272,8 @@ def _broken(instance: Instance, courier: int, request: int, limits: _Limits, fre
             {"earliest_arrival_s": arrive, "latest_pickup_s": closing, "site_id": wish.pickup_site},
         ),
         "delivery": (
-            ("due_before_arrival", {"earliest_delivery_s": hand_over, "due_s": wish.due_s})
-            if hand_over > wish.due_s
+            ("due_before_arrival", {"earliest_delivery_s": hand_over, "due_s": due_s})
+            if hand_over > due_s
             else (
                 "laboratory_closed",
                 {"earliest_delivery_s": hand_over, "closes_s": closes, "site_id": wish.delivery_site},
@@ -199,7 +282,7 @@ def _broken(instance: Instance, courier: int, request: int, limits: _Limits, fre
         "shift_end": ("shift_too_short", {"earliest_end_s": back, "shift_end_s": person.shift_end_s}),
     }
     code, params = codes[broken[0]]
-    if person.shift_end_s < wish.ready_s or person.shift_start_s > wish.due_s:
+    if (not aboard and person.shift_end_s < wish.ready_s) or person.shift_start_s > due_s:
         code, params = "off_duty", {"shift_start_s": person.shift_start_s, "shift_end_s": person.shift_end_s}
     if not spans:
         code, params = "pickup_window_empty", {"ready_s": wish.ready_s, "latest_pickup_s": wish.latest_pickup_s}
@@ -218,33 +301,42 @@ def _closing(instance: Instance, request: int) -> int:
 
 def _remedies(instance: Instance, courier: int, request: int, limits: _Limits, broken: list[str]) -> tuple[Remedy, ...]:
     """Single changes that make this order hold: lifting the only broken limit, or beginning the shift earlier."""
-    person, wish = instance.couriers[courier], instance.requests[request]
-    found: list[Remedy] = []
-    if broken == ["pickup"]:
-        times = earliest(limits.lifted(pickup=True))
-        if times is not None:
-            until = times[limits.pickup]
-            params = {"site_id": wish.pickup_site, "until_s": until, "courier_id": person.id}
-            found.append(Remedy("extend_pickup_window", params, max(0, until - _closing(instance, request))))
-    elif broken == ["delivery"]:
-        times = earliest(limits.lifted(delivery=True))
-        if times is not None:
-            found.append(_later_delivery(instance, request, person.id, times[limits.delivery]))
-    elif broken == ["shift_end"]:
-        times = earliest(limits.lifted(shift_end=True))
-        if times is not None:
-            params = {"courier_id": person.id, "shift_end_s": times[-1]}
-            found.append(Remedy("extend_shift_end", params, times[-1] - person.shift_end_s))
-    times = latest(limits.lifted(shift_start=True))
-    if times is not None and times[0] < person.shift_start_s:
-        params = {"courier_id": person.id, "shift_start_s": times[0]}
-        found.append(Remedy("advance_shift_start", params, person.shift_start_s - times[0]))
+    person = instance.couriers[courier]
+    found = list(_one_limit(instance, courier, request, limits, broken[0])) if len(broken) == 1 else []
+    starts = [
+        times[0]
+        for line in lines(instance, courier, limits.order, limits.lift("shift_start"))
+        if (times := latest(line)) is not None
+    ]
+    if starts and max(starts) < person.shift_start_s:
+        params = {"courier_id": person.id, "shift_start_s": max(starts)}
+        found.append(Remedy("advance_shift_start", params, person.shift_start_s - max(starts)))
     return tuple(found)
+
+
+def _one_limit(instance: Instance, courier: int, request: int, limits: _Limits, name: str) -> tuple[Remedy, ...]:
+    """The least by which this one limit has to give way, if that is enough."""
+    person, wish = instance.couriers[courier], instance.requests[request]
+    marks: dict[str, Visit | str] = {"pickup": limits.pickup, "delivery": limits.delivery, "shift_end": ENDS}
+    until = limits.first(limits.lift(name), marks[name])
+    if until is None:
+        return ()
+    if name == "pickup":
+        params = {"site_id": wish.pickup_site, "until_s": until, "courier_id": person.id}
+        late_s = until - _closing(instance, request)
+        return (Remedy("extend_pickup_window", params, max(0, late_s)),) if instance.aboard_of[request] is None else ()
+    if name == "delivery":
+        return (_later_delivery(instance, request, person.id, until),)
+    return (Remedy("extend_shift_end", {"courier_id": person.id, "shift_end_s": until}, until - person.shift_end_s),)
 
 
 def _later_delivery(instance: Instance, request: int, courier_id: str, until: int) -> Remedy:
     wish, hours = instance.requests[request], instance.receiving[request]
     params = {"site_id": wish.delivery_site, "until_s": until, "courier_id": courier_id}
+    since_s = wish.aboard_since_s
+    if since_s is not None and wish.max_ride_s is not None and last_delivery_s(wish) < min(until, wish.due_s + 1):
+        ride_s = until - since_s
+        return Remedy("extend_ride", {"max_ride_s": ride_s, "courier_id": courier_id}, ride_s - wish.max_ride_s)
     if hours and until > hours[-1].end_s:
         late = max(until - hours[-1].end_s, until - wish.due_s)
         return Remedy("extend_receiving", {**params, "due_too": until > wish.due_s}, late)
@@ -254,45 +346,21 @@ def _later_delivery(instance: Instance, request: int, courier_id: str, until: in
 def _between(instance: Instance, courier: int, request: int, limits: _Limits) -> Finding:
     """Every moment is within its limit taken alone: the ride or the duration binds, or several together."""
     person, wish = instance.couriers[courier], instance.requests[request]
-    line = limits.lifted(ride=True)
-    ride_s = _least_between(line, limits.pickup, limits.delivery)
-    if wish.max_ride_s is not None and ride_s is not None:
-        ride_s -= wish.pickup_service_s
-        params = {"ride_s": ride_s, "max_ride_s": wish.max_ride_s}
-        remedy = Remedy("extend_ride", {"max_ride_s": ride_s, "courier_id": person.id}, ride_s - wish.max_ride_s)
-        binding = Binding(person.id, "ride_too_long", params)
-        return Finding(None, 0, binding, (remedy,), ride_s - wish.max_ride_s)
-    duration_s = _least_between(limits.lifted(duration=True), 0, len(limits.line.spans) - 1)
-    if person.max_duration_s is not None and duration_s is not None:
-        params = {"duration_s": duration_s, "max_duration_s": person.max_duration_s}
-        change = {"courier_id": person.id, "max_duration_s": duration_s}
-        over = duration_s - person.max_duration_s
-        binding = Binding(person.id, "duration_too_long", params)
-        return Finding(None, 0, binding, (Remedy("extend_duration", change, over),), over)
+    if wish.max_ride_s is not None and instance.aboard_of[request] is None:
+        span_s = limits.least("ride", wish.max_ride_s + wish.pickup_service_s)
+        if span_s is not None:
+            ride_s = span_s - wish.pickup_service_s
+            params = {"ride_s": ride_s, "max_ride_s": wish.max_ride_s}
+            remedy = Remedy("extend_ride", {"max_ride_s": ride_s, "courier_id": person.id}, ride_s - wish.max_ride_s)
+            return Finding(None, 0, Binding(person.id, "ride_too_long", params), (remedy,), ride_s - wish.max_ride_s)
+    if person.max_duration_s is not None:
+        duration_s = limits.least("duration", person.max_duration_s)
+        if duration_s is not None:
+            params = {"duration_s": duration_s, "max_duration_s": person.max_duration_s}
+            change = {"courier_id": person.id, "max_duration_s": duration_s}
+            over = duration_s - person.max_duration_s
+            binding = Binding(person.id, "duration_too_long", params)
+            return Finding(None, 0, binding, (Remedy("extend_duration", change, over),), over)
     limit = wish.max_ride_s if wish.max_ride_s is not None else FOREVER[1]
     binding = Binding(person.id, "limits_together", {"max_ride_s": limit, "due_s": wish.due_s})
     return Finding(None, 0, binding, (), FOREVER[1] // 2)
-
-
-def _least_between(line: Line, first: int, second: int) -> int | None:
-    """The least time from node ``first`` to ``second``: the latest first for the earliest second.
-
-    That is exact where both have one window each, so every pair of their windows is tried.
-    """
-    found = [
-        span
-        for opens in line.spans[first]
-        for closes in line.spans[second]
-        if (span := _span(line, {first: (opens,), second: (closes,)}, first, second)) is not None
-    ]
-    return min(found, default=None)
-
-
-def _span(line: Line, hold: dict[int, Spans], first: int, second: int) -> int | None:
-    narrowed = replace(line, spans=tuple(hold.get(node, spans) for node, spans in enumerate(line.spans)))
-    early = earliest(narrowed)
-    if early is None:
-        return None
-    hold = {**hold, second: ((early[second], early[second]),)}
-    late = latest(replace(line, spans=tuple(hold.get(node, spans) for node, spans in enumerate(line.spans))))
-    return None if late is None else early[second] - late[first]

@@ -36,7 +36,7 @@ class Stop:
 
     ``arrive_s`` the vehicle is there; ``start_s`` the first service starts (parked, walked in, window open);
     ``depart_s`` it leaves. ``load_after``: slots aboard per temperature class on leaving.
-    ``travel_s`` and ``distance_m``: the leg from the place before to here.
+    ``travel_s`` and ``distance_m``: the leg from the place before to here, seconds at the wheel at that hour.
     """
 
     site_id: str
@@ -60,10 +60,19 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakTaken:
+    """A break between leaving and being back; one that is taken before or after needs no entry."""
+
+    start_s: int
+    end_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """What one courier drives: leaves ``start_site`` at ``start_s``, is back at ``end_site`` at ``end_s``.
 
     ``distance_m`` and ``drive_s`` are totals with the way back (``return_distance_m``, ``return_travel_s``).
+    ``cost``: fixed, kilometres, hours, lateness at soft cut-offs and changed promises of the requests in it.
     """
 
     courier_id: str
@@ -77,6 +86,7 @@ class Route:
     distance_m: int
     drive_s: int
     cost: float
+    breaks: tuple[BreakTaken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,26 +133,6 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """All routes of a day. Couriers without stops have no route. ``cost`` in the currency of the problem."""
-
-    routes: tuple[Route, ...]
-    unserved: tuple[Unserved, ...]
-    cost: float
-    distance_m: int
-    duration_s: int
-    travel_source: str
-    notices: tuple[Notice, ...] = ()
-    search_s: float = 0.0
-    problem_name: str = ""
-
-    @property
-    def couriers_used(self) -> int:
-        """How many couriers drive."""
-        return len(self.routes)
-
-
-@dataclass(frozen=True, slots=True)
 class PlanProgress:
     """Best so far: ``elapsed_s`` since the search began, its ``cost`` (penalties excluded) and unserved count.
 
@@ -153,3 +143,31 @@ class PlanProgress:
     cost: float | None
     unserved: int | None
     solutions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All routes of a day. Couriers without stops have no route. ``cost`` in the currency of the problem.
+
+    ``lower_bound``: no plan that serves what this one serves costs less, by ``bound_method``; None = not known.
+    ``changed``: requests served otherwise than promised. ``trace``: the best cost over time, as it fell.
+    """
+
+    routes: tuple[Route, ...]
+    unserved: tuple[Unserved, ...]
+    cost: float
+    distance_m: int
+    duration_s: int
+    travel_source: str
+    notices: tuple[Notice, ...] = ()
+    search_s: float = 0.0
+    problem_name: str = ""
+    lower_bound: float | None = None
+    bound_method: str = ""
+    changed: tuple[str, ...] = ()
+    trace: tuple[PlanProgress, ...] = ()
+
+    @property
+    def couriers_used(self) -> int:
+        """How many couriers drive."""
+        return len(self.routes)

@@ -6,52 +6,39 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from routing.build import build_route
+from routing.build import build_route, changed_promises, order_of
 from routing.diagnose import Finding, examine
-from routing.insertion import loads_hold
 from routing.instance import Instance, Visit
 from routing.model import SearchLimits, search
+from routing.moves import holds
 from routing.plan import Notice, Plan, PlanProgress, Remedy, Unserved
 from routing.problem import Problem
 from routing.prune import Pruned, cheapest, prune, unserved
-from routing.schedule import earliest, line_of, plan_times
-from routing.search.ruin import Improver, Rounds
-from routing.travel import GeodesicProvider, MatrixProvider, TravelMatrix, TravelProvider
+from routing.schedule import line_of, plan_times
+from routing.search.jit import COMPILED
+from routing.search.run import Started, compiled_search
+from routing.travel import TravelMatrix, TravelProvider, travel_matrix
 from routing.validate import validate
 
 Progress = Callable[[PlanProgress], None]
 ShouldStop = Callable[[], bool]
-_START_SHARE = 0.15
-"""Share of the time for OR-Tools: on 160 requests ruin and recreate gets further in what remains."""
-
-_START_SOLUTIONS = 40
-"""Solutions per request after which OR-Tools is stopped anyway: a day of two requests is not searched for seconds."""
-
 Routes = list[tuple[Visit, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class SolveParams:
-    """``seconds``: wall time of the search; a small day ends sooner. ``seed``: of its random choices.
-    ``solution_limit``: end each phase after so many solutions or rounds, which makes the plan reproducible.
+    """``seconds``: wall time of the search; a small day ends sooner. ``workers``: threads of the search.
 
-    ``explain_s``: wall time for looking into what is left out; what is not reached has a shorter reason.
+    ``iterations``: end after so many rounds whatever the time, which with one worker and the same ``seed`` gives the
+    same plan each time. ``explain_s``: wall time for looking into what is left out; what is not reached has a shorter
+    reason.
     """
 
     seconds: float = 10.0
-    solution_limit: int | None = None
+    workers: int = 1
+    iterations: int | None = None
     explain_s: float = 5.0
     seed: int = 1
-
-
-def travel_matrix(problem: Problem, provider: TravelProvider | None = None) -> TravelMatrix:
-    """Travel between the problem's sites: its own table first, then the provider, then the geodesic model.
-
-    Raises :class:`routing.travel.TravelError` when the provider cannot answer.
-    """
-    if problem.travel is not None:
-        return MatrixProvider(problem.travel).matrix(problem.sites)
-    return (provider or GeodesicProvider()).matrix(problem.sites)
 
 
 def solve(
@@ -59,10 +46,11 @@ def solve(
     params: SolveParams | None = None,
     *,
     travel: TravelMatrix | TravelProvider | None = None,
+    start: Plan | None = None,
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Plan:
-    """The best plan found in the given time.
+    """The best plan found in the given time, improved from ``start`` where one is given.
 
     ``progress`` is told of every better plan; ``should_stop`` is asked often, and once it says yes the best so
     far is returned. Both are called in the caller's thread. Raises :class:`routing.problem.ProblemError` for a
@@ -75,8 +63,15 @@ def solve(
     instance = Instance(problem, matrix)
     began = time.monotonic()
     pruned = prune(instance)
-    found, stopped = _searched(instance, pruned, params, progress, should_stop)
-    routes, left = _repaired(instance, pruned, found)
+    trace: list[PlanProgress] = []
+
+    def better(so_far: PlanProgress) -> None:
+        trace.append(so_far)
+        if progress is not None:
+            progress(so_far)
+
+    found, stopped = _searched(instance, pruned, params, start, better, should_stop)
+    routes, left = _repaired(instance, pruned, found, thorough=COMPILED and not stopped)
     reasons, cut_short = _reasons(instance, pruned, routes, left, params.explain_s)
     notices = list(matrix.notices)
     if stopped:
@@ -84,36 +79,52 @@ def solve(
     if cut_short:
         notices.append(Notice("explanations_cut_short", {"requests": cut_short}))
     impossible = tuple(_beside(instance, item, routes) for item in pruned.impossible)
-    return _plan(instance, routes, (*impossible, *reasons), notices, time.monotonic() - began)
+    plan = _plan(instance, routes, (*impossible, *reasons), notices, time.monotonic() - began)
+    return replace(plan, trace=tuple(trace))
 
 
 def _searched(
     instance: Instance,
     pruned: Pruned,
     params: SolveParams,
-    progress: Progress | None,
+    start: Plan | None,
+    progress: Progress,
     should_stop: ShouldStop | None,
 ) -> tuple[Sequence[tuple[Visit, ...]], bool]:
-    """OR-Tools for a start, then ruin and recreate; whether the caller asked to stop."""
-    began = time.monotonic()
-    solutions = params.solution_limit or _START_SOLUTIONS * len(pruned.possible)
-    limits = SearchLimits(params.seconds * _START_SHARE, solutions)
-    start = search(instance, pruned.possible, pruned.allowed, limits, progress, should_stop)
-    if start.stopped or not pruned.possible:
-        return start.visits, start.stopped
-    spent_s = time.monotonic() - began
-    rounds = Rounds(max(0.0, params.seconds - spent_s), params.solution_limit)
-    improver = Improver(instance, pruned.possible, pruned.allowed, params.seed)
-    return improver.run(start.visits, rounds, progress, should_stop, offset_s=spent_s)
+    """The compiled search, or where there is no compiler the OR-Tools model; whether the caller asked to stop."""
+    if not pruned.possible:
+        return tuple(() for _ in instance.couriers), False
+    if COMPILED:
+        asked = Started(params.seconds, params.iterations, params.workers, params.seed, _order_of(instance, start))
+        return compiled_search(instance, pruned.possible, pruned.allowed, asked, progress, should_stop)
+    limits = SearchLimits(params.seconds, params.iterations)
+    plain = search(instance, pruned.possible, pruned.allowed, limits, progress, should_stop)
+    return plain.visits, plain.stopped
 
 
-def _repaired(instance: Instance, pruned: Pruned, found: Sequence[tuple[Visit, ...]]) -> tuple[Routes, list[int]]:
-    """Routes that hold exactly, with whatever the search left out put in where it simply fits."""
+def _order_of(instance: Instance, plan: Plan | None) -> list[tuple[Visit, ...]] | None:
+    """The visits of each courier in ``plan``, of what the problem still knows."""
+    if plan is None:
+        return None
+    index = {request.id: number for number, request in enumerate(instance.requests)}
+    orders = {route.courier_id: order_of(route, index) for route in plan.routes}
+    return [orders.get(courier.id, ()) for courier in instance.couriers]
+
+
+def _repaired(
+    instance: Instance, pruned: Pruned, found: Sequence[tuple[Visit, ...]], *, thorough: bool
+) -> tuple[Routes, list[int]]:
+    """Routes that hold exactly, with whatever the search left out put in where it simply fits.
+
+    A ``thorough`` search has tried that itself, thousands of times: only what an exact look took out is tried again.
+    """
     routes = [_holding(instance, courier, visits) for courier, visits in enumerate(found)]
-    served = {visit for visits in routes for visit in visits if visit >= 0}
+    served = {visit if visit >= 0 else ~visit for visits in routes for visit in visits}
     left: list[int] = []
     order = {"stat": 0, "urgent": 1, "routine": 2}
     missing = [request for request in pruned.possible if request not in served]
+    if thorough and routes == [tuple(visits) for visits in found]:
+        return routes, missing
     for request in sorted(missing, key=lambda r: (order[instance.requests[r].priority], r)):
         options = [
             (result.extra_s, courier, result.visits)
@@ -130,11 +141,8 @@ def _repaired(instance: Instance, pruned: Pruned, found: Sequence[tuple[Visit, .
 
 def _holding(instance: Instance, courier: int, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
     """The same visits; should the exact schedule refuse what the search accepted, without the last requests."""
-    while visits and not (
-        loads_hold(instance, instance.capacity[courier], visits)
-        and earliest(line_of(instance, courier, visits)) is not None
-    ):
-        last = max(visit for visit in visits if visit >= 0)
+    while visits and not holds(instance, courier, visits):
+        last = max(visit if visit >= 0 else ~visit for visit in visits)
         visits = tuple(visit for visit in visits if visit not in (last, ~last))
     return visits
 
@@ -205,4 +213,5 @@ def _plan(
         notices=tuple(notices),
         search_s=round(search_s, 3),
         problem_name=instance.problem.name,
+        changed=changed_promises(instance, built),
     )

@@ -1,15 +1,18 @@
-"""Calibration certificates of loggers: adding one, and how long the newest is good."""
+"""Calibration certificates of loggers: adding one, how long the newest is good, and telling when it runs out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from logistics.errors import Invalid, NotFound
+from logistics.models import Alert, Box
+from logistics.services import cold_chain
 from telemetry import devices
+from telemetry.models import Device, DeviceBinding
 from telemetry.registry_models import Calibration
 
 SOON = timedelta(days=30)
@@ -75,3 +78,31 @@ def file_of(session: Session, device_code: str, calibration_id: int) -> Calibrat
     if row is None or row.device_code != device_code or row.data is None:
         raise NotFound("certificate_unknown", field="certificate")
     return row
+
+
+def sweep(session: Session, *, now: datetime) -> int:
+    """Tell of every certificate that has run out or does so within SOON, once each; a newer one ends that. Returns how
+    many stand."""
+    due = session.execute(
+        select(Device.code, Device.calibration_due, Device.site_code, Box.home_code, Box.code)
+        .outerjoin(DeviceBinding, (DeviceBinding.device_code == Device.code) & DeviceBinding.bound_to.is_(None))
+        .outerjoin(Box, Box.code == DeviceBinding.box_code)
+        .where(Device.active, Device.calibration_due <= now + SOON)
+        .order_by(Device.code, DeviceBinding.probe.desc())
+    ).all()
+    found = {
+        cold_chain.calibration_key(code, due_at): (code, due_at, site or home, box)
+        for code, due_at, site, home, box in due
+        if due_at is not None
+    }
+    told = select(Alert.incident_key).where(
+        Alert.kind == "calibration",
+        or_(Alert.state == "open", Alert.acknowledged_at.is_not(None) & Alert.incident_key.in_(found.keys())),
+    )
+    known = set(session.scalars(told))
+    for key in sorted(found.keys() - known):
+        code, due_at, site_code, box_code = found[key]
+        cold_chain.calibration_due(session, code, due_at, site_code=site_code, box_code=box_code, now=now)
+    for key in sorted(known - found.keys()):
+        cold_chain.calibration_over(session, key, now=now)
+    return len(found)

@@ -16,13 +16,13 @@ from sqlalchemy import bindparam, or_, select, text
 from sqlalchemy.orm import Session
 
 from logistics.db import UTCDateTime
-from telemetry import profiles
 from telemetry.models import Device, DeviceBinding
 
 POINTS = 1600
 MOST_POINTS = 6000
 LONGEST = timedelta(days=92)
 KEPT_A_BUCKET = 4  # first, lowest, highest, last
+MISSED = 2.5  # so many intervals of a logger without a reading are drawn as a gap, long before they are a silence
 
 
 _SELECT = (
@@ -52,7 +52,6 @@ def lines(
 ) -> list[Line]:
     """Every probe that was in the box in start … end, by device and probe."""
     found: list[Line] = []
-    catalogue = profiles.catalogue(session)
     query = (
         select(DeviceBinding, Device.interval_s)
         .join(Device, Device.code == DeviceBinding.device_code)
@@ -66,8 +65,7 @@ def lines(
     for binding, interval_s in session.execute(query):
         begin, until = max(start, binding.bound_from), min(end, binding.bound_to or end)
         times, temps = columns(session, binding.device_code, binding.probe, begin, until)
-        # The class does not matter here: only how long a silence is.
-        limit = catalogue.versions("", "", box_code, binding.device_code, interval_s).at(until).silence_after
+        limit = timedelta(seconds=interval_s) * MISSED
         found.append(
             line(binding.device_code, binding.probe, times, temps, limit, points, until=min(until, now).timestamp())
         )
@@ -97,13 +95,13 @@ def line(
     probe: int,
     times: Sequence[float],
     temps: Sequence[float],
-    silence_after: timedelta,
+    gap_after: timedelta,
     points: int,
     *,
     until: float,
 ) -> Line:
     """A sorted series for the chart. ``until``: up to here something could be known."""
-    limit = silence_after.total_seconds()
+    limit = gap_after.total_seconds()
     gaps = [(round(a, 3), round(b, 3)) for a, b in pairwise(times) if b - a > limit]
     kept = thin(temps, points)
     marks: list[tuple[float, float | None]] = [(times[index], temps[index]) for index in kept]

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import or_, select
+from sqlalchemy import Executable, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from logistics.db import insert_ignoring
+from logistics.among import among
+from logistics.db import UTCDateTime, insert_ignoring
 from logistics.models import Box
 from logistics.services import reference
 from telemetry import profiles, store
@@ -37,9 +39,9 @@ class Bound:
     versions: Versions
 
 
-def bindings(session: Session, devices: Iterable[str], since: datetime) -> list[Bound]:
-    """The bindings of these devices that reach beyond ``since``. One statement unless a profile was changed."""
-    rows = session.execute(
+@cache
+def _bindings() -> Executable:
+    return (
         select(
             DeviceBinding.device_code,
             DeviceBinding.probe,
@@ -55,11 +57,16 @@ def bindings(session: Session, devices: Iterable[str], since: datetime) -> list[
         .join(Box, Box.code == DeviceBinding.box_code)
         .join(Device, Device.code == DeviceBinding.device_code)
         .where(
-            DeviceBinding.device_code.in_(sorted(devices)),
-            or_(DeviceBinding.bound_to.is_(None), DeviceBinding.bound_to > since),
+            among(DeviceBinding.device_code, "devices"),
+            or_(DeviceBinding.bound_to.is_(None), DeviceBinding.bound_to > bindparam("since", type_=UTCDateTime())),
         )
         .order_by(DeviceBinding.id)
-    ).all()
+    )
+
+
+def bindings(session: Session, devices: Iterable[str], since: datetime) -> list[Bound]:
+    """The bindings of these devices that reach beyond ``since``. One statement unless a profile was changed."""
+    rows = session.execute(_bindings(), {"devices": sorted(devices), "since": since}).all()
     if not rows:
         return []
     catalogue = profiles.catalogue_of(session, rows[0].profiles_stamp, rows[0].reference_stamp)
@@ -126,15 +133,18 @@ def _locked_states(session: Session, by_probe: dict[store.Probe, list[Sample]]) 
     return found
 
 
+_STATE = ProbeState.__table__.c
+_LOCK_STATES = (
+    select(_STATE.device_code, _STATE.probe, _STATE.newest_at, _STATE.newest_c, _STATE.quiet_since)
+    .where(among(_STATE.device_code, "devices"))
+    .order_by(_STATE.device_code, _STATE.probe)
+    .with_for_update()
+)
+
+
 def _states(session: Session, by_probe: Iterable[store.Probe]) -> dict[store.Probe, _State]:
-    table = ProbeState.__table__.c
-    wanted = (
-        select(table.device_code, table.probe, table.newest_at, table.newest_c, table.quiet_since)
-        .where(table.device_code.in_(sorted({device for device, _ in by_probe})))
-        .order_by(table.device_code, table.probe)
-        .with_for_update()
-    )
-    return {(device, probe): _State(*rest) for device, probe, *rest in session.execute(wanted)}
+    rows = session.execute(_LOCK_STATES, {"devices": sorted({device for device, _ in by_probe})}).all()
+    return {(device, probe): _State(*rest) for device, probe, *rest in rows}
 
 
 def _evaluate_probe(
@@ -168,7 +178,7 @@ def _evaluate_probe(
 
 def _all_clear(session: Session, binding: Bound, samples: Sequence[Sample]) -> bool:
     """Whether the readings leave a quiet probe quiet. Only rates of change need to know what was before."""
-    if not all(all_clear(temp_c, binding.versions.at(at)) for at, temp_c in samples):
+    if not all_clear(samples, binding.versions):
         return False
     if not binding.versions.reach:
         return True

@@ -238,9 +238,14 @@ def ends_quiet(series: Sequence[Sample], judge: Profile | Versions) -> bool:
     return bool(series) and not under_way
 
 
-def all_clear(temp_c: float, profile: Profile) -> bool:
-    """A reading that can neither start nor prolong a run of any rule, rates of change left aside."""
-    return all(rule.cleared(temp_c) for rule in profile.rules if rule.kind is not RuleKind.RATE)
+def all_clear(samples: Sequence[Sample], versions: Versions) -> bool:
+    """Whether these sorted readings can neither start nor prolong a run of any rule, rates of change left aside."""
+    for begin, end, profile in versions.spans(samples):
+        low_c, high_c = profile.clear_range
+        temps = [temp_c for _, temp_c in samples[begin:end]]
+        if min(temps) < low_c or max(temps) > high_c:
+            return False
+    return True
 
 
 def clear_since(series: Sequence[Sample], judge: Profile | Versions, since: datetime) -> bool:
@@ -258,7 +263,8 @@ def silences(series: Sequence[Sample], judge: Profile | Versions) -> list[tuple[
 def _clear(track: _Track) -> list[bool]:
     clear: list[bool] = []
     for begin, end, profile in track.spans:
-        here = [all_clear(temp_c, profile) for _, temp_c in track.series[begin:end]]
+        low_c, high_c = profile.clear_range
+        here = [low_c <= temp_c <= high_c for _, temp_c in track.series[begin:end]]
         for rule in profile.rules:
             if rule.kind is RuleKind.RATE:
                 levels = track.levels(rule, begin, end)

@@ -1,7 +1,7 @@
 """Forecasts of the boxes under way: brought up to date by the sweep as readings come, kept as one row a box.
 
 The ingest does nothing for it. The sweep looks at boxes that carry tubes and whose logger has spoken since it last
-looked: one statement gives the last half hour of all of them.
+looked: one statement gives the last two hours of all of them.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _watched(session: Session, under_way: dict[str, UnderWay], now: datetime) ->
 
 
 def _series(session: Session, watched: Iterable[_Watched]) -> dict[_Probe, list[Sample]]:
-    """The last half hour of each probe."""
+    """What the forecast looks back on, of each probe."""
     found: dict[_Probe, list[Sample]] = defaultdict(list)
     wanted = [
         and_(
@@ -101,13 +101,14 @@ def _series(session: Session, watched: Iterable[_Watched]) -> dict[_Probe, list[
 def _look(
     session: Session, row: BoxForecast | None, way: UnderWay, one: _Watched, series: Sequence[Sample], now: datetime
 ) -> None:
-    crossing = outlook(series, one.profile.low_c, one.profile.high_c)
-    counts = crossing is not None and (way.expected_at is None or crossing.at < way.expected_at)
+    # A box that is overdue arrives nobody knows when.
+    until = way.expected_at if way.expected_at is not None and way.expected_at > one.newest_at else None
+    crossing = outlook(series, one.profile.low_c, one.profile.high_c, until=until)
     if row is None:
         row = BoxForecast(box_code=way.box_code, warned=False)
         session.add(row)
     before = State(row.warned, row.contrary_since)
-    state = before.after(one.newest_at, crossing.chance if crossing is not None and counts else 0.0)
+    state = before.after(one.newest_at, crossing.chance if crossing is not None else 0.0)
     row.device_code, row.probe = one.probe
     row.newest_at, row.computed_at = one.newest_at, now
     row.warned, row.contrary_since = state.warned, state.contrary_since

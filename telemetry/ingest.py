@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from logistics.among import among
 from logistics.db import insert_ignoring
 from telemetry import codecs, routes, sequence, store, topics, watch
 from telemetry.evaluate import evaluate
 from telemetry.models import DeadLetter, Device, QuarantinedReading
 from telemetry.reading import (
+    EARLIEST,
+    FUTURE_TOLERANCE,
     BadPart,
     DeadReason,
     Message,
@@ -37,8 +41,7 @@ _TOPIC_MOST = 200
 _DETAIL_MOST = 200
 
 
-@dataclass(slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, gc=False):
     """A message as it came. ``device`` where the channel says who sent it, else the topic does.
 
     ``received_at``: when it came, where that is not now; the time of readings whose format has none.
@@ -76,8 +79,7 @@ class Request:
         return {"from": self.first, "to": self.last}
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, gc=False):
     """What became of one message."""
 
     device: str | None
@@ -85,7 +87,7 @@ class Outcome:
     readings: int = 0
     duplicates: int = 0
     quarantined: int = 0
-    refused: list[str] = field(default_factory=list)
+    refused: list[str] = msgspec.field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -122,6 +124,10 @@ class _Known:
     conditions: Mapping[str, Any] | None = None
 
 
+_DEVICE = Device.__table__.c
+_KNOWN = select(*(_DEVICE[name] for name in _Known.__slots__)).where(among(_DEVICE.code, "codes"))
+
+
 @dataclass(slots=True)
 class _Heard:
     """What a batch told of one device."""
@@ -139,7 +145,7 @@ def store_batch(session: Session, messages: Sequence[Incoming], *, now: datetime
     result = BatchResult()
     names = _names(session, messages)
     known = _known(session, {name for name in names if name})
-    decoded: list[tuple[Outcome, list[Reading]]] = []
+    decoded: list[tuple[Outcome, Sequence[Reading]]] = []
     heard: dict[str, _Heard] = {}
     troubled: list[watch.Heard] = []
     for incoming, name in zip(messages, names, strict=True):
@@ -179,10 +185,7 @@ def _names(session: Session, messages: Sequence[Incoming]) -> list[str | None]:
 def _known(session: Session, names: set[str]) -> dict[str, _Known]:
     if not names:
         return {}
-    table = Device.__table__.c
-    columns = (table.code, table.codec, table.commissioned_at, table.options, table.learnt, table.conditions)
-    rows = session.execute(select(*columns).where(table.code.in_(names)))
-    return {row.code: _Known(*row) for row in rows}
+    return {row[0]: _Known(*row) for row in session.execute(_KNOWN, {"codes": sorted(names)}).all()}
 
 
 def _hear(
@@ -255,8 +258,11 @@ def _clean(text: str, most: int) -> str:
 
 def _timely(
     session: Session, message: Message, commissioned_at: datetime | None, outcome: Outcome, now: datetime
-) -> list[Reading]:
+) -> Sequence[Reading]:
     """The readings whose time can be right; the others go to quarantine."""
+    earliest, latest = commissioned_at or EARLIEST, now + FUTURE_TOLERANCE
+    if all(earliest <= reading.at <= latest for reading in message.readings):
+        return message.readings
     timely: list[Reading] = []
     for reading in message.readings:
         fault = time_fault(reading.at, now=now, commissioned_at=commissioned_at)
@@ -269,7 +275,7 @@ def _timely(
 
 
 def _quarantine(session: Session, reading: Reading, fault: QuarantineReason, now: datetime) -> None:
-    body = asdict(reading) | {"at": reading.at.isoformat()}
+    body = msgspec.structs.asdict(reading) | {"at": reading.at.isoformat()}
     row = {
         "device_code": reading.device,
         "probe": reading.probe,
@@ -284,7 +290,7 @@ def _quarantine(session: Session, reading: Reading, fault: QuarantineReason, now
 
 
 def _insert(
-    session: Session, decoded: Sequence[tuple[Outcome, list[Reading]]], now: datetime
+    session: Session, decoded: Sequence[tuple[Outcome, Sequence[Reading]]], now: datetime
 ) -> list[tuple[store.Key, float]]:
     """Store the readings and count each message's duplicates. Gives the new keys with their temperatures."""
     first: dict[store.Key, Reading] = {}
@@ -299,7 +305,7 @@ def _insert(
                 again.append((outcome, reading))
             else:
                 first[key], brought[key] = reading, outcome
-    new = store.insert_readings(session, first.values(), now=now)
+    new = store.insert_first(session, first, now=now)
     if len(new) < len(first):
         for key in first.keys() - set(new):
             brought[key].duplicates += 1
@@ -341,7 +347,7 @@ def _count(device: store.DeviceMark, outcomes: Sequence[Outcome], result: BatchR
     if not numbers:
         return
     spans = sequence.of(device.seq_spans)
-    if any(_counts_anew(outcome, spans) for outcome in outcomes):
+    if spans and min(numbers) <= spans[-1][1] and any(_counts_anew(outcome, spans) for outcome in outcomes):
         spans = []
     spans = sequence.add(spans, numbers)
     device.seq_spans = spans

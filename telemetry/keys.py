@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.errors import Invalid, NotFound
-from telemetry import topics
+from telemetry import routes, topics
 from telemetry.models import Device, DeviceKey
 
 PREFIX = "lrd_"
@@ -82,18 +82,26 @@ class Account:
     name: str
     mqtt_hash: str
     devices: tuple[str, ...]
+    topics: tuple[str, ...] = ()  # of other makers: where these loggers publish
 
 
 def accounts(session: Session) -> list[Account]:
     """Everybody who has a key, with the loggers that he may speak for."""
     keys = session.scalars(select(DeviceKey).where(DeviceKey.revoked_at.is_(None)).order_by(DeviceKey.account)).all()
-    return [Account(key.account, key.mqtt_hash, tuple(devices_of(session, key.account))) for key in keys]
+    found = []
+    for key in keys:
+        mine = devices_of(session, key.account)
+        foreign = [pattern for code in mine for pattern in routes.of_device(session, code)]
+        found.append(Account(key.account, key.mqtt_hash, tuple(mine), tuple(sorted(foreign))))
+    return found
 
 
 def acl_lines(account: Account) -> list[str]:
-    """What Mosquitto's ACL file says of an account: its loggers' own topics and nothing else."""
+    """What Mosquitto's ACL file says of an account: its loggers' own topics, those that the register has for them, and
+    nothing else."""
     lines = ["", f"user {account.name}"]
     for device in account.devices:
         lines.append(f"topic write {topics.readings(device)}")
         lines += [f"topic read {topics.receipt(device)}", f"topic read {topics.request(device)}"]
+    lines += [f"topic write {pattern}" for pattern in account.topics]
     return lines

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 
@@ -24,7 +25,7 @@ _ACK = struct.Struct("!BBH")
 _MORE, _LENGTH_MOST = 0x80, 4
 
 
-class Packet(NamedTuple):
+class Packet(msgspec.Struct, frozen=True, gc=False):
     """A message as it came. ``mid`` is 0 with QoS 0."""
 
     topic: bytes
@@ -77,7 +78,9 @@ class Link(paho.Client):
         block, place = self._block, self._place
         while place < len(block) and block[place] & 0xF0 == _PUBLISH:
             qos = (block[place] >> 1) & 3
-            begin, length = _number(block, place + 1)
+            begin, length = place + 2, block[place + 1] if place + 1 < len(block) else _MORE
+            if length & _MORE:
+                begin, length = _number(block, place + 1)
             if qos > 1 or begin < 0 or begin + length > len(block):
                 break
             end = begin + length

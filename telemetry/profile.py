@@ -8,6 +8,7 @@ so that a later edit never rewrites history.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -86,13 +87,22 @@ class Rule:
             return level <= self.limit_c - self.hysteresis_c
         return level >= self.limit_c + self.hysteresis_c
 
+    @property
+    def clear_to(self) -> float:
+        """The worst level that is still ``cleared``: said once for many levels."""
+        away = -math.inf if self.upward else math.inf
+        limit = math.nextafter(self.limit_c, away) if self.inclusive else self.limit_c
+        if self.upward:
+            return min(limit, self.limit_c - self.hysteresis_c)
+        return max(limit, self.limit_c + self.hysteresis_c)
+
     def excess_c(self, level: float) -> float:
         """Degrees beyond the limit, 0 inside."""
         beyond = level - self.limit_c if self.upward else self.limit_c - level
         return max(0.0, beyond)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """One version of a profile, for loggers of one recording interval.
 
@@ -124,6 +134,14 @@ class Profile:
         """How far back its rates of change look; zero when it has none."""
         rates = [rule.duration for rule in self.rules if rule.kind is RuleKind.RATE]
         return max(rates, default=timedelta(0))
+
+    @cached_property
+    def clear_range(self) -> tuple[float, float]:
+        """Temperatures from … to that every rule calls cleared, rates of change left aside."""
+        judged = [rule for rule in self.rules if rule.kind is not RuleKind.RATE]
+        lows = [rule.clear_to for rule in judged if not rule.upward]
+        highs = [rule.clear_to for rule in judged if rule.upward]
+        return max(lows, default=-math.inf), min(highs, default=math.inf)
 
     def rule(self, identity: Identity) -> Rule | None:
         return next((rule for rule in self.rules if rule.identity == identity), None)

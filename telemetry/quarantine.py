@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
@@ -99,7 +99,7 @@ def release(
         at = row.at + offset + spacing * position
         if at > now + FUTURE_TOLERANCE:
             raise Invalid("offset_to_come", field="offset", at=at)
-        readings.append(replace(Reading(**{**row.body, "at": row.at}), at=at))
+        readings.append(Reading(**{**row.body, "at": at}))
     _free(session, readings)
     new = store.insert_readings(session, readings, now=now)
     temps = {(one.device, one.probe, one.at): one.temp_c for one in readings}

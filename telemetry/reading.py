@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)  # a logger whose clock was never set says 1970 or 2000
 FUTURE_TOLERANCE = timedelta(minutes=5)
 LOWEST_TEMP_C = -100.0
@@ -71,8 +73,7 @@ class UndecodableError(Exception):
         super().__init__(f"{reason} {detail}".strip())
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """One measurement. ``at`` is when it was taken (UTC), never when it arrived."""
 
     device: str
@@ -102,8 +103,7 @@ class BadPart:
     part: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """What a codec makes of one payload. ``seq`` is None where the format knows no sequence number.
 
     ``battery_pct``: told without a temperature. ``learnt``: what later messages of this device need to be read, to be
@@ -120,15 +120,15 @@ class Message:
 
 def probe_fault(temp_c: float) -> DeadReason | None:
     """Whether the number can be a temperature at all; None when it can."""
+    if LOWEST_TEMP_C <= temp_c <= HIGHEST_TEMP_C:
+        return None  # both values that a lost probe gives lie outside
     if not math.isfinite(temp_c):
         return DeadReason.NOT_FINITE
     if abs(temp_c - DISCONNECTED_TEMP_C) < _FAULT_TOLERANCE_C:
         return DeadReason.PROBE_DISCONNECTED
     if abs(temp_c - POWER_ON_TEMP_C) < _FAULT_TOLERANCE_C:
         return DeadReason.PROBE_POWER_ON
-    if not LOWEST_TEMP_C <= temp_c <= HIGHEST_TEMP_C:
-        return DeadReason.OUT_OF_RANGE
-    return None
+    return DeadReason.OUT_OF_RANGE
 
 
 def time_fault(at: datetime, *, now: datetime, commissioned_at: datetime | None) -> QuarantineReason | None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from importlib.resources import files
+from itertools import islice, takewhile
 from typing import Any, Protocol
 
 from logistics.clock import as_utc
@@ -183,21 +184,21 @@ class Outbox:
 
     def receipt(self, body: Mapping[str, Any]) -> list[int]:
         """Forget what the receipt names; gives the numbers that were forgotten now."""
-        low, high, single = body.get("stored_from"), body.get("stored_up_to"), set(body.get("stored", ()))
-        known = [
-            seq for seq in self._kept if seq in single or (low is not None and high is not None and low <= seq <= high)
-        ]
+        low, high = body.get("stored_from"), body.get("stored_up_to")
+        known = {seq for seq in body.get("stored", ()) if seq in self._kept}
+        if low is not None and high is not None:
+            known.update(seq for seq in takewhile(lambda seq: seq <= high, self._kept) if seq >= low)
         for seq in known:
             del self._kept[seq]
-        return known
+        return sorted(known)
 
     def request(self, body: Mapping[str, int]) -> list[bytes]:
         """The messages that the server misses, as far as they are kept."""
         return [message for seq, message in self._kept.items() if body["from"] <= seq <= body["to"]]
 
-    def unreceipted(self) -> list[bytes]:
-        """Everything without a receipt, oldest first."""
-        return list(self._kept.values())
+    def unreceipted(self, most: int | None = None) -> list[bytes]:
+        """What has no receipt, oldest first; at most ``most``."""
+        return list(islice(self._kept.values(), most))
 
 
 class Recording:

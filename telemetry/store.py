@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from logistics.among import among
 from telemetry.excursion import Sample
 from telemetry.models import Device, ReadingRow
 from telemetry.reading import Reading
@@ -20,7 +21,7 @@ Key = tuple[str, int, datetime]
 Probe = tuple[str, int]
 
 # The rows come as one JSON text: to make it costs a quarter of what ten arrays cost, and so does reading the answer,
-# which names only those that were there already (numbered from 1; normally none).
+# which names only those that were there already (numbered from 1; normally none, and then nothing is joined).
 _INSERT = text(
     """
     WITH sent AS (
@@ -41,7 +42,7 @@ _INSERT = text(
     )
     SELECT sent.place FROM sent LEFT JOIN stored
     ON stored.device_code = sent.device AND stored.probe = sent.probe AND stored.at = sent.at
-    WHERE stored.at IS NULL
+    WHERE stored.at IS NULL AND (SELECT count(*) FROM stored) < :sent
     """
 )
 # Two values for one instant that differ by less are one value, rounded on two ways.
@@ -55,18 +56,24 @@ def insert_readings(session: Session, readings: Iterable[Reading], *, now: datet
     first: dict[Key, Reading] = {}
     for reading in readings:
         first.setdefault((reading.device, reading.probe, reading.at), reading)
-    rows = [first[key] for key in sorted(first)]
+    return insert_first(session, first, now=now)
+
+
+def insert_first(session: Session, first: Mapping[Key, Reading], *, now: datetime) -> list[Key]:
+    """``insert_readings`` of what is sorted out already."""
+    keys = sorted(first)
+    rows = [first[key] for key in keys]
     if not rows:
         return []
     if session.get_bind().dialect.name == "postgresql":
-        return _insert_postgresql(session, rows, now)
+        return _insert_postgresql(session, keys, rows, now)
     return _insert_sqlite(session, rows, now)
 
 
-def _insert_postgresql(session: Session, rows: Sequence[Reading], now: datetime) -> list[Key]:
-    sent = {"rows": msgspec.json.encode(rows).decode(), "recorded_at": now}
-    known = set(session.scalars(_INSERT, sent))
-    return [(row.device, row.probe, row.at) for place, row in enumerate(rows, 1) if place not in known]
+def _insert_postgresql(session: Session, keys: list[Key], rows: Sequence[Reading], now: datetime) -> list[Key]:
+    sent = {"rows": msgspec.json.encode(rows).decode(), "recorded_at": now, "sent": len(rows)}
+    known = set(session.scalars(_INSERT, sent).all())
+    return [key for place, key in enumerate(keys, 1) if place not in known] if known else keys
 
 
 def _insert_sqlite(session: Session, rows: Sequence[Reading], now: datetime) -> list[Key]:
@@ -142,15 +149,21 @@ _UPDATE_DEVICES = """
 """
 
 
+_DEVICE = Device.__table__.c
+_LOCK_DEVICES = (
+    select(*(_DEVICE[name] for name in DeviceMark.__slots__))
+    .where(among(_DEVICE.code, "codes"))
+    .order_by(_DEVICE.code)
+    .with_for_update()
+)
+
+
 def locked_devices(session: Session, codes: Iterable[str]) -> list[DeviceMark]:
     """The devices' marks, locked in the order of their codes until the transaction ends."""
     wanted = sorted(codes)
     if not wanted:
         return []
-    table = Device.__table__.c
-    columns = (table[name] for name in DeviceMark.__slots__)
-    rows = session.execute(select(*columns).where(table.code.in_(wanted)).order_by(table.code).with_for_update())
-    return [DeviceMark(*row) for row in rows]
+    return [DeviceMark(*row) for row in session.execute(_LOCK_DEVICES, {"codes": wanted}).all()]
 
 
 def update_devices(session: Session, marks: Iterable[DeviceMark]) -> None:

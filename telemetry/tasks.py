@@ -8,7 +8,7 @@ from flask import current_app
 from logistics import clock
 from logistics.db import db, set_reading, transaction
 from logistics.services import clocks
-from telemetry import foresee, storage, sweep
+from telemetry import calibration, foresee, storage, sweep
 
 
 @shared_task(name="telemetry.tasks.sweep_silence")  # type: ignore[untyped-decorator,unused-ignore]
@@ -23,6 +23,8 @@ def sweep_silence() -> None:
         foresee.update(session, now=now)
     with transaction() as session:
         sweep.ingest(session, now=now)
+    with transaction() as session:
+        calibration.sweep(session, now=now)
     _refresh()
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -22,40 +25,70 @@ DEFAULT_STORAGE_C = 5.0
 
 
 def exposures(
-    session: Session, collected: Mapping[int, tuple[datetime, str]], *, now: datetime
+    session: Session,
+    collected: Mapping[int, tuple[datetime, str]],
+    *,
+    now: datetime,
+    decided: Mapping[int, datetime] | None = None,
+    stays: Mapping[int, Sequence[Stay]] | None = None,
 ) -> tuple[dict[int, Exposure], dict[int, float | None]]:
-    """Exposure of tubes from collection to ``now``, and where each is now.
+    """Exposure of tubes from collection to ``now``, and where each is then; of those in ``decided`` until that moment.
 
-    ``collected``: specimen id → (collected_at, temperature class). Boxed time by the box's loggers, the rest by the
-    declared storage of the class; boxed time without readings is unknown. Where a tube is: the newest reading while
-    boxed, None when its box does not speak, else its declared storage.
+    ``collected``: specimen id → (collected_at, temperature class); ``stays``: their times in boxes, where known. Boxed
+    time by the box's loggers, the rest by the declared storage of the class; boxed time without readings is unknown.
+    Where a tube is: the newest reading while boxed, None when its box does not speak, else its declared storage. Which
+    tubes are asked about together makes no difference to any of them, nor to the number of statements.
     """
-    times = boxed_times(session, collected)
-    parts = _parts(session, _spans(times, now))
+    moments = {specimen_id: (decided or {}).get(specimen_id, now) for specimen_id in collected}
+    times = boxed_times(session, collected) if stays is None else {one: stays[one] for one in collected}
+    boxes = _Boxes(_parts(session, _spans(times, moments)))
     found: dict[int, Exposure] = {}
     here_c: dict[int, float | None] = {}
     for specimen_id, (collected_at, temp_class) in collected.items():
-        stays = times.get(specimen_id, [])
+        boxed_at, at = times.get(specimen_id, []), moments[specimen_id]
         storage_c = STORAGE_C.get(temp_class, DEFAULT_STORAGE_C)
-        found[specimen_id] = _of_tube(stays, parts, collected_at, now, storage_c)
-        inside = next((stay for stay in reversed(stays) if stay.since <= now), None)
-        boxed = inside is not None and (inside.until is None or inside.until > now)
-        here_c[specimen_id] = _newest(parts.get(inside.box_code, []), now) if boxed and inside else storage_c
+        found[specimen_id] = _of_tube(boxed_at, boxes, collected_at, at, storage_c)
+        inside = next((stay for stay in reversed(boxed_at) if stay.since <= at), None)
+        boxed = inside is not None and (inside.until is None or inside.until > at)
+        here_c[specimen_id] = _newest(boxes.parts.get(inside.box_code, []), at) if boxed and inside else storage_c
     return found, here_c
 
 
-def _spans(times: Mapping[int, Sequence[Stay]], now: datetime) -> dict[str, tuple[datetime, datetime]]:
+def _spans(
+    times: Mapping[int, Sequence[Stay]], moments: Mapping[int, datetime]
+) -> dict[str, tuple[datetime, datetime]]:
     spans: dict[str, tuple[datetime, datetime]] = {}
-    for stay in (stay for stays in times.values() for stay in stays):
-        until = min(stay.until or now, now)
-        low, high = spans.get(stay.box_code, (stay.since, until))
-        spans[stay.box_code] = (min(low, stay.since), max(high, until))
+    for specimen_id, stays in times.items():
+        at = moments[specimen_id]
+        for stay in stays:
+            until = min(stay.until or at, at)
+            low, high = spans.get(stay.box_code, (stay.since, until))
+            spans[stay.box_code] = (min(low, stay.since), max(high, until))
     return spans
 
 
-def _of_tube(
-    stays: Sequence[Stay], parts: Mapping[str, list[Part]], collected_at: datetime, now: datetime, storage_c: float
-) -> Exposure:
+class _Boxes:
+    """What boxes recorded, and the exposures in them: tubes that travelled together have the same one."""
+
+    def __init__(self, parts: Mapping[str, list[Part]]) -> None:
+        self.parts = parts
+        self._found: dict[tuple[str, datetime, datetime], Exposure] = {}
+
+    def exposure(self, box_code: str, since: datetime, until: datetime) -> Exposure:
+        key = (box_code, since, until)
+        if key not in self._found:
+            known = [_up_to(part, until) for part in self.parts.get(box_code, ())]
+            self._found[key] = combined(known, since, until)
+        return self._found[key]
+
+
+def _up_to(part: Part, until: datetime) -> Part:
+    """The part as it is read for a stay that ends at ``until``: later readings of longer stays say nothing about it."""
+    last = bisect_left(part.readings, (until + part.silence_after, -math.inf))
+    return replace(part, readings=part.readings[:last])
+
+
+def _of_tube(stays: Sequence[Stay], boxes: _Boxes, collected_at: datetime, now: datetime, storage_c: float) -> Exposure:
     total = Exposure()
     here = collected_at
     for stay in stays:
@@ -63,7 +96,7 @@ def _of_tube(
         if until <= since:
             continue
         total += Exposure.constant(storage_c, since - here)
-        total += combined(parts.get(stay.box_code, []), since, until)
+        total += boxes.exposure(stay.box_code, since, until)
         here = until
     return total + Exposure.constant(storage_c, max(now - here, _ZERO))
 

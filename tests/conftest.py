@@ -48,9 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
 # A browser, or processes of our own, on a machine that is busy with something else may miss a deadline: such a test is
 # tried again, and the summary counts it as rerun. Rules, services and views get one try.
 PROCESSES = ("test_supervisor.py", "test_compose.py", "test_worker.py", "test_planning_worker.py", "test_mqtt.py",
-             "test_brokers.py")  # fmt: skip
+             "test_brokers.py", "test_compose_tls.py", "test_even.py")  # fmt: skip
 # With two workers the long files must not be the last to start.
-LONGEST = ("test_screens.py", "test_simulated_day.py", "test_day.py", "test_dispatch.py", "test_planning_worker.py")
+LONGEST = ("test_screens.py", "test_simulated_day.py", "test_custody_day.py", "test_courier.py", "test_receiver.py",
+           "test_day.py", "test_dispatch.py", "test_planning_worker.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

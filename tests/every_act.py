@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from logistics.models import Box
-from logistics.services import offers
 from tests import factories as f
 from tests import send_outs
 from tests.factories import COUNTY, PIN, START, TOWN, act, done
@@ -122,9 +121,8 @@ def _on_two_devices(session: Session) -> None:
     for box, accession, count in (("BX-2", "D1", 1), ("BX-3", "D2", 2)):
         number = _packed(session, box, (accession,))
         _nurse(session, "seal", {"consignment": number}, {"seal": f"SL{accession}"})
-        drawn = offers.draw(session, f.user(session, "nurse"), count=1, now=START)[0]
-        session.commit()
-        taken = {"method": "app", "handover_id": drawn, "count": 1}
+        drawn = f.offer(session, at=START)
+        taken = {"method": "app", "code": f.shown(drawn, {number: 1}, at=START), "count": 1}
         done(session, "courier", act("hand_over", {"consignment": number}, taken, site=TOWN))
         given = {"handover_id": drawn, "count": count, "meaning": "pickup", "other": "courier"}
         done(session, "nurse", act("sign_handover", {"consignment": number}, given, site=TOWN, at=START + HOUR))

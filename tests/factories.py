@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 
 from logistics import db as db_module
+from logistics.domain import offer_code
 from logistics.domain.acts import Act, Answer, Status
 from logistics.models import Box, Courier, CustodyEvent, Site, Specimen, Test, TestSite, User, Vehicle
-from logistics.services import custody, network, seed
+from logistics.services import custody, network, offers, seed
 
 CITY, COUNTY, TOWN, OTHER_COUNTY, OTHER_TOWN = "CITY", "COUNTY", "TOWN", "COUNTY2", "TOWN2"
 PASSWORD = "correct horse battery"
@@ -156,13 +157,13 @@ def find(session: Session, accession: str) -> Specimen:
     return session.scalars(query).one()
 
 
-def sealed(session: Session, accessions: tuple[str, ...] = ("2611220047", "2611220048")) -> str:
+def sealed(session: Session, accessions: tuple[str, ...] = ("2611220047", "2611220048"), *, seal: str = "") -> str:
     """A sealed cold box with these tubes at TOWN; the consignment's number."""
     number = ""
     for accession in accessions:
         collected(session, accession)
         number = done(session, "nurse", act("pack", {"specimen": accession, "box": "BX-C"}))["consignment"]
-    done(session, "nurse", act("seal", {"consignment": number}, {"seal": f"SL{number[-6:]}"}))
+    done(session, "nurse", act("seal", {"consignment": number}, {"seal": seal or f"SL{number[-6:]}"}))
     return number
 
 
@@ -199,3 +200,19 @@ def find_event(session: Session, stream: str, kind: str) -> int:
     """The number of the last event of this type in a stream."""
     query = select(CustodyEvent.seq).where(CustodyEvent.stream == stream, CustodyEvent.type == kind)
     return session.scalars(query.order_by(CustodyEvent.seq.desc())).first() or 0
+
+
+_KEYS: dict[str, str] = {}
+
+
+def offer(session: Session, username: str = "nurse", *, at: datetime = START) -> str:
+    """The id of a handover to come, drawn for this giver's device; committed."""
+    drawn = offers.draw(session, user(session, username), count=1, now=at)[0]
+    session.commit()
+    _KEYS[drawn.id] = drawn.key
+    return drawn.id
+
+
+def shown(offer_id: str, counts: Mapping[str, int], *, at: datetime = START, meaning: str = "pickup") -> str:
+    """The text of the code that the giver's device shows for these consignments."""
+    return offer_code.write(offer_code.Shown(offer_id, meaning, at, counts), _KEYS.get(offer_id, "00"))

@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socketserver import BaseServer
+from threading import Thread
 
 PR_SET_PDEATHSIG = 1
 START_TIMEOUT_S = 30.0
@@ -37,6 +39,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(server: BaseServer) -> Iterator[int]:
+    """A server of this process answers in a thread of its own meanwhile; gives its port."""
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
 
 
 def find_program(name: str, package: str, *extra: Path) -> str:
@@ -70,9 +85,14 @@ def accepts(port: int) -> bool:
 
 
 def start(
-    command: Sequence[str], *, log: Path, env: dict[str, str] | None = None, user: str | None = None
+    command: Sequence[str],
+    *,
+    log: Path,
+    env: dict[str, str] | None = None,
+    user: str | None = None,
+    dying: int = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in its own group that dies with this one; its output goes to ``log``."""
+    """Start a process in its own group, its output to ``log``. It dies with this one, by the signal ``dying``."""
     account = pwd.getpwnam(user) if user else None
 
     def tie() -> None:
@@ -80,7 +100,7 @@ def start(
             os.initgroups(account.pw_name, account.pw_gid)
             os.setgid(account.pw_gid)
             os.setuid(account.pw_uid)
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # after setuid, which clears it
+        _libc.prctl(PR_SET_PDEATHSIG, dying)  # after setuid, which clears it
 
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -135,34 +155,42 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "shared_buffers": "512MB",
 
 
 @contextmanager
-def postgresql(*, durable: bool = False) -> Iterator[str]:
+def postgresql(*, durable: bool = False, keep: Path | None = None) -> Iterator[str]:
     """An empty PostgreSQL cluster on a private port; yields a SQLAlchemy URL.
 
     ``durable``: on the disk, every commit synced, as an installation runs it (measurements); else in memory
-    without fsync.
+    without fsync. ``keep``: a folder in which the data stay, and are found again.
     """
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
     initdb = find_program("initdb", "postgresql", *versions)
     server = str(Path(initdb).resolve().parent / "postgres")
     owner = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
     with private_folder("pg", owner, on_disk=durable) as folder:
-        data, log, port = folder / "data", folder / "log", free_port()
-        setup = [initdb, "-D", str(data), "-U", "labrelay", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
-        first = start(setup, log=log, user=owner)
-        if first.wait(60) != 0:
-            raise RuntimeError(f"initdb failed:\n{log.read_text()[-2000:]}")
+        data, log, port = keep or folder / "data", folder / "log", free_port()
+        if not (data / "PG_VERSION").exists():
+            _initialise(initdb, data, log, owner)
         options = {
             "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "max_connections": 60,
             "timezone": "UTC", **(DURABLE if durable else FAST),
         }  # fmt: skip
         command = [server, "-D", str(data), *(f"--{name}={value}" for name, value in options.items())]
-        process = start(command, log=log, user=owner)
+        # SIGINT is the fast shutdown, which does not wait for clients
+        process = start(command, log=log, user=owner, dying=signal.SIGINT)
         url = f"postgresql+psycopg://labrelay@127.0.0.1:{port}/postgres"
         try:
             wait_until(lambda: _postgres_answers(url), "PostgreSQL", process, log)
             yield url
         finally:
-            stop(process, signal_first=signal.SIGINT)  # fast shutdown: does not wait for clients
+            stop(process, signal_first=signal.SIGINT, wait_s=60.0 if keep else 10.0)
+
+
+def _initialise(initdb: str, data: Path, log: Path, owner: str | None) -> None:
+    if owner:
+        data.mkdir(exist_ok=True)
+        os.chown(data, *pwd.getpwnam(owner)[2:4])
+    setup = [initdb, "-D", str(data), "-U", "labrelay", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+    if start(setup, log=log, user=owner).wait(60) != 0:
+        raise RuntimeError(f"initdb failed:\n{log.read_text()[-2000:]}")
 
 
 def _postgres_answers(url: str) -> bool:
@@ -196,9 +224,8 @@ listener {port} 127.0.0.1
 allow_anonymous true
 persistence true
 persistence_location {folder}/
-autosave_on_changes true
-autosave_interval 1
-max_inflight_messages 1000
+autosave_interval 2
+max_inflight_messages 4000
 max_queued_messages 0
 """
 

@@ -7,6 +7,7 @@ import pkgutil
 from types import ModuleType
 from typing import Any
 
+import msgspec
 from flask import Flask
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -80,7 +81,10 @@ def engine_options(database_url: str) -> dict[str, object]:
     if database_url.startswith("sqlite"):
         return {"connect_args": {"timeout": 10, "check_same_thread": False}, **quiet}
     # The connection that was used last first: it knows the statements of the day already.
-    return {"pool_size": 10, "max_overflow": 10, "pool_recycle": 1800, "pool_use_lifo": True, **quiet}
+    return {
+        "pool_size": 10, "max_overflow": 10, "pool_recycle": 1800, "pool_use_lifo": True,
+        "json_deserializer": msgspec.json.decode, **quiet,
+    }  # fmt: skip
 
 
 def _register_blueprints(app: Flask, package: ModuleType) -> None:

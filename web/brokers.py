@@ -22,16 +22,16 @@ from web.processes import find_program
 FRONTEND = Path(__file__).resolve().parent / "frontend"
 NODE_MAJOR_MIN = 20
 
-# autosave_on_changes writes the store within a second of a change; the default loses everything queued at a kill.
-# One client may have 1,000 unacknowledged messages and any number waiting, or a restart of the ingest drops some.
+# Mosquitto writes its whole store each time: at every change it stands still behind a queue of some thousands, so it
+# does so by the time (docs/adr/0032). The default of half an hour loses everything queued at a kill.
+# One client may have 4,000 unacknowledged messages and any number waiting, or a restart of the ingest drops some.
 EMBEDDED_CONF = """\
 listener {port} 127.0.0.1
 allow_anonymous true
 persistence true
 persistence_location {folder}/
-autosave_on_changes true
-autosave_interval 1
-max_inflight_messages 1000
+autosave_interval 2
+max_inflight_messages 4000
 max_queued_messages 0
 log_type error
 log_type warning
@@ -45,9 +45,8 @@ password_file {folder}/passwords
 acl_file {folder}/acl
 persistence true
 persistence_location {data}/
-autosave_on_changes true
-autosave_interval 1
-max_inflight_messages 1000
+autosave_interval 2
+max_inflight_messages 4000
 max_queued_messages 0
 persistent_client_expiration 14d
 log_dest stdout
@@ -60,7 +59,7 @@ user {ingest}
 topic read labrelay/v1/+/readings
 topic write labrelay/v1/+/receipt
 topic write labrelay/v1/+/request
-
+{foreign}
 user {gateway}
 topic write labrelay/v1/+/readings
 topic read labrelay/v1/+/receipt
@@ -137,7 +136,8 @@ def write_accounts(
 
     ``accounts`` maps ``ingest`` and ``gateway`` to a password, or None for a random one. What exists stays as it
     is, so that accounts added later survive. ``owner`` is the user id that the broker runs as and that alone
-    may read the files. ``tls``: certificate and key of a second listener. Returns the passwords that were made now.
+    may read the files. ``tls``: certificate and key of a second listener; they are copied, because a key that its
+    owner alone may read is not readable to the broker. Returns the passwords that were made now.
     """
     folder.mkdir(parents=True, exist_ok=True)
     passwords = folder / "passwords"
@@ -146,8 +146,8 @@ def write_accounts(
         made = {name: given or secrets.token_urlsafe(24) for name, given in accounts.items()}
         _write(passwords, "".join(f"{password_line(name, word)}\n" for name, word in made.items()), 0o600)
     if not (folder / "acl").exists():
-        _write(folder / "acl", ACL.format(ingest="ingest", gateway="gateway"), 0o600)
-    secured = TLS_CONF.format(cert=tls[0], key=tls[1]) if tls else ""
+        _write(folder / "acl", acl_head(()), 0o600)
+    secured = _secured(folder, *tls) if tls else ""
     _write(folder / "mosquitto.conf", ACCOUNTS_CONF.format(folder=folder, data=data) + secured, 0o600)
     if owner is not None:
         for path in (folder, *folder.iterdir()):
@@ -156,15 +156,31 @@ def write_accounts(
     return made
 
 
-def write_register(folder: Path, accounts: Sequence[keys.Account]) -> None:
-    """Write passwords and ACL anew: ``ingest`` and ``gateway`` as they are, everybody else from the register."""
+def _secured(folder: Path, cert: Path, key: Path) -> str:
+    copies = folder / "server.crt", folder / "server.key"
+    for source, copy in zip((cert, key), copies, strict=True):
+        _write(copy, source.read_text(), 0o600)
+    return TLS_CONF.format(cert=copies[0], key=copies[1])
+
+
+def acl_head(foreign: Sequence[str]) -> str:
+    """What ``ingest`` and ``gateway`` may: the ingest reads the topics of other makers, too."""
+    read = "".join(f"topic read {pattern}\n" for pattern in foreign)
+    return ACL.format(ingest="ingest", gateway="gateway", foreign=read)
+
+
+def write_register(folder: Path, accounts: Sequence[keys.Account], foreign: Sequence[str] = ()) -> None:
+    """Write passwords and ACL anew: ``ingest`` and ``gateway`` as they are, everybody else from the register.
+
+    ``foreign``: the topics of other makers' loggers (telemetry.routes.filters).
+    """
     passwords, acl = folder / "passwords", folder / "acl"
     owner = passwords.stat()
     kept = [line for line in passwords.read_text().splitlines() if line.partition(":")[0] in keys.RESERVED]
     lines = [*kept, *(f"{account.name}:{account.mqtt_hash}" for account in accounts)]
     _write(passwords, "\n".join(lines) + "\n", 0o600)
     rules = [line for account in accounts for line in keys.acl_lines(account)]
-    _write(acl, "\n".join([ACL.format(ingest="ingest", gateway="gateway").rstrip(), *rules]) + "\n", 0o600)
+    _write(acl, "\n".join([acl_head(foreign).rstrip(), *rules]) + "\n", 0o600)
     if os.geteuid() == 0:
         for path in (passwords, acl):
             os.chown(path, owner.st_uid, owner.st_gid)
@@ -172,6 +188,7 @@ def write_register(folder: Path, accounts: Sequence[keys.Account]) -> None:
 
 def _write(path: Path, body: str, mode: int) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(body)
+    temporary.touch(mode)
     temporary.chmod(mode)
+    temporary.write_text(body)
     temporary.replace(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,12 +12,13 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from logistics.domain.access import Scope
+from logistics.domain.cold_chain import Stay
 from logistics.domain.custody import Event, EventType, consignment_stream, read_text
-from logistics.domain.stability import Exposure
-from logistics.models import Consignment, CustodyEvent, Specimen
+from logistics.models import Consignment, CourierPosition, CustodyEvent, Site, Specimen
 from logistics.services import assessment
 from logistics.services.assessment import TubeAssessment
 from telemetry import queries, tube_clock
+from web.rendering import locale
 
 TRAILING_GAP = timedelta(minutes=20)
 
@@ -110,17 +111,40 @@ def source(box_code: str | None, start: datetime, end: datetime) -> str | None:
     return url_for("temperatures.box", code=box_code, **span)
 
 
-def judged(session: Session, specimens: Sequence[Specimen], *, now: datetime) -> list[TubeAssessment]:
-    """The stability of tubes from where they have been: until they were decided about, or until now."""
-    exposures: dict[int, Exposure] = {}
-    here_c: dict[int, float | None] = {}
-    moments: dict[datetime, dict[int, tuple[datetime, str]]] = {}
+def judged(
+    session: Session,
+    specimens: Sequence[Specimen],
+    *,
+    now: datetime,
+    stays: Mapping[int, Sequence[Stay]] | None = None,
+) -> list[TubeAssessment]:
+    """The stability of tubes from where they have been: until they were decided about, or until now.
+
+    ``stays``: when each was in which box, where that has been read already.
+    """
+    collected: dict[int, tuple[datetime, str]] = {}
+    moments: dict[int, datetime] = {}
     for one in specimens:
         if one.collected_at is not None:
             at = assessment.judged_at(one, now=now).replace(second=0, microsecond=0)
-            moments.setdefault(max(at, one.collected_at), {})[one.id] = (one.collected_at, one.temp_class)
-    for at, collected in moments.items():
-        some, temps = tube_clock.exposures(session, collected, now=at)
-        exposures.update(some)
-        here_c.update(temps)
+            collected[one.id] = (one.collected_at, one.temp_class)
+            moments[one.id] = max(at, one.collected_at)
+    exposures, here_c = tube_clock.exposures(session, collected, now=now, decided=moments, stays=stays)
     return assessment.assess(session, specimens, exposures, now=now, here_c=here_c)
+
+
+def on_the_map(
+    sites: Mapping[str, Site], events: Sequence[Event], drive: Sequence[CourierPosition]
+) -> dict[str, list[dict[str, Any]]]:
+    """What a map of a way draws: the sites that have a place, when something happened at them, the drive between."""
+    tiers = {"city_centre": "city", "county_centre": "county"}
+    return {
+        "sites": [
+            {"code": site.code, "name": site.name(locale()), "tier": tiers.get(site.tier, "township"),
+             "lat": site.lat, "lon": site.lon}
+            for site in sites.values()
+            if site.lat is not None
+        ],
+        "stops": [{"at": event.occurred_at.isoformat(), "site": event.site} for event in events if event.site in sites],
+        "positions": [{"at": at.at.isoformat(), "lat": at.lat, "lon": at.lon} for at in drive],
+    }  # fmt: skip

@@ -127,15 +127,15 @@ def _face(found: Record, now: datetime) -> tuple[str, str]:  # noqa: PLR0911  # 
 
 
 def countdown(at: datetime | None, now: datetime) -> str:
-    """'in 25 min', 'in 3 h 10 min', '12 min ago'."""
+    """'in 25 min', 'in 3 h', 'in 3 h 10 min', '12 min ago'."""
     if at is None:
         return ""
     hours, rest = divmod(round(abs(at - now) / timedelta(minutes=1)), 60)
     if at >= now:
-        said = gettext("in %(h)s h %(m)s min", h=hours, m=rest) if hours else gettext("in %(n)s min", n=rest)
+        whole, broken, short = _l("in %(h)s h"), _l("in %(h)s h %(m)s min"), _l("in %(n)s min")
     else:
-        said = gettext("%(h)s h %(m)s min ago", h=hours, m=rest) if hours else gettext("%(n)s min ago", n=rest)
-    return str(said)
+        whole, broken, short = _l("%(h)s h ago"), _l("%(h)s h %(m)s min ago"), _l("%(n)s min ago")
+    return str((broken if rest else whole) if hours else short) % {"h": hours, "m": rest, "n": rest}
 
 
 def place(found: Record, code: str | None) -> str:

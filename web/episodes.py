@@ -10,9 +10,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from logistics.domain.access import Scope
+from logistics.domain.cold_chain import Stay
 from logistics.errors import NotFound
 from logistics.models import Alert, Box, Consignment, Specimen
-from logistics.services.cold_chain import exposed_tubes
+from logistics.services.cold_chain import exposed_stays
 from telemetry import assess
 from telemetry.models import ExcursionChange, ExcursionRow
 
@@ -159,15 +160,29 @@ def _meet(episode: Episode, alert: Alert) -> bool:
     return (ended is None or ended >= episode.start) and (episode.end is None or alert.occurred_at <= episode.end)
 
 
-def exposed(session: Session, episode: Episode, scope: Scope) -> dict[Consignment, list[Specimen]]:
-    """The tubes that were in the box, by consignment, as far as they concern the scope."""
-    found: dict[Consignment, list[Specimen]] = {}
-    for consignment, ids in exposed_tubes(session, episode.box_code, episode.start, episode.end).items():
-        tubes = session.scalars(select(Specimen).where(Specimen.id.in_(ids)).order_by(Specimen.accession)).all()
-        mine = [t for t in tubes if scope.covers(t.destination_code, t.collecting_site_code, t.location_code)]
-        if mine:
-            found[consignment] = mine
-    return found
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """The tubes of an episode by consignment, and when each was in which box."""
+
+    loads: dict[Consignment, list[Specimen]]
+    stays: dict[int, list[Stay]]
+
+    @property
+    def tubes(self) -> list[Specimen]:
+        return [tube for tubes in self.loads.values() for tube in tubes]
+
+
+def exposed(session: Session, episode: Episode, scope: Scope) -> Exposed:
+    """The tubes that were in the box, as far as they concern the scope."""
+    inside = exposed_stays(session, episode.box_code, episode.start, episode.end)
+    ids = {one for tubes in inside.values() for one in tubes}
+    rows = session.scalars(select(Specimen).where(Specimen.id.in_(ids)).order_by(Specimen.accession)).all()
+    mine = [one for one in rows if scope.covers(one.destination_code, one.collecting_site_code, one.location_code)]
+    loads = {load: [one for one in mine if one.id in tubes] for load, tubes in inside.items()}
+    return Exposed(
+        {load: tubes for load, tubes in loads.items() if tubes},
+        {one: times for tubes in inside.values() for one, times in tubes.items()},
+    )
 
 
 def of_tubes(session: Session, episode: Episode, specimen_ids: Sequence[int], scope: Scope) -> dict[int, list[Alert]]:

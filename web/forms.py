@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from logistics.db import transaction
 from logistics.errors import Invalid, LabrelayError
+from web import personal
 from web.errors import status_of
 from web.messages import sentence_of
 
@@ -40,6 +41,7 @@ NO_PROBLEM = Problem()
 def attempt(work: Callable[[Session], Response | str], page: Callable[[Problem], str]) -> Page:
     """Do ``work`` in one transaction; when it is refused, show ``page`` again with what was typed and the reason."""
     try:
+        personal.refuse()
         with transaction() as session:
             return work(session)
     except LabrelayError as error:

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from babel import Locale
@@ -78,6 +79,8 @@ def init_app(app: Flask) -> None:
     if not mo_file(DEFAULT_LOCALE).exists():
         compile_catalogs()
     Babel(app, locale_selector=lambda: PARSED[choose_locale()])
+    # Tables of words name them with N_ and translate the one that is shown: a table has a row for every state.
+    app.jinja_env.globals["N_"] = str
 
     @app.before_request
     def _remember_language() -> None:
@@ -108,14 +111,18 @@ def merged_catalog(locale: str = DEFAULT_LOCALE) -> tuple[Catalog, list[str]]:
 
 
 def compile_catalogs() -> None:
+    """Written beside and moved into place: other processes read the catalogues meanwhile, and never half of one."""
     for locale in LOCALES:
         if not area_files(locale):
             continue
         catalog, _clashes = merged_catalog(locale)
         target = mo_file(locale)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as handle:
-            write_mo(handle, catalog)
+        with TemporaryDirectory(dir=target.parent) as beside:
+            fresh = Path(beside, target.name)
+            with fresh.open("wb") as handle:
+                write_mo(handle, catalog)
+            fresh.replace(target)
 
 
 def extracted() -> Iterator[tuple[str, int, Any]]:

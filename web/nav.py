@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,35 +65,42 @@ ITEMS = (
 )
 
 
+# Pages whose address does not begin with that of the item they belong to: the first of these that the reader has.
+ELSEWHERE = {
+    "dispatch.compare": ("dispatch.plans",),
+    "assessments.page": ("manager.excursions",),
+    "alert_routes.deliveries": ("alert_routes.table",),
+    "loads.item": ("loads.incoming", "loads.boxes"),
+}
+
+
 def items_for(app: Flask, user: Any) -> list[dict[str, Any]]:
     role = getattr(user, "role", None)
-    found = []
-    shown = _shown(request.endpoint)
-    for item in ITEMS:
-        if role not in item.roles or item.endpoint not in app.view_functions:
-            continue
-        if role in roles_of(app, item.endpoint):
-            url = url_for(item.endpoint)
-            inside = shown is None and request.path.startswith(f"{url.rstrip('/')}/")
-            found.append(
-                {
-                    "url": url,
-                    "label": item.label,
-                    "icon": item.icon,
-                    "active": item.endpoint == shown or inside,
-                    "endpoint": item.endpoint,
-                }
-            )
-    return found
+    mine = [
+        (item, url_for(item.endpoint))
+        for item in ITEMS
+        if role in item.roles and item.endpoint in app.view_functions and role in roles_of(app, item.endpoint)
+    ]
+    marked = _marked({item.endpoint: url.rstrip("/") for item, url in mine})
+    return [
+        {
+            "url": url,
+            "label": item.label,
+            "icon": item.icon,
+            "active": item.endpoint == marked,
+            "endpoint": item.endpoint,
+        }
+        for item, url in mine
+    ]
 
 
-def _shown(endpoint: str | None) -> str | None:
-    """The item a page belongs to: its own, else the first of the same blueprint."""
-    known = [item.endpoint for item in ITEMS]
-    if endpoint is None or endpoint in known:
-        return endpoint
-    room = endpoint.partition(".")[0] + "."
-    return next((one for one in known if one.startswith(room)), None)
+def _marked(addresses: Mapping[str, str]) -> str | None:
+    """The item that the page belongs to: whose address is the most of the page's, else where it is reached from."""
+    path = request.path.rstrip("/")
+    over = [one for one, address in addresses.items() if f"{path}/".startswith(f"{address}/")]
+    if over:
+        return max(over, key=lambda one: len(addresses[one]))
+    return next((one for one in ELSEWHERE.get(request.endpoint or "", ()) if one in addresses), None)
 
 
 def home_url(app: Flask, user: Any) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from web.messages import MESSAGES, sentence
 from web.rendering import localtime
@@ -14,6 +15,18 @@ from web.rendering import localtime
 DURATIONS = frozenset({"ride_s", "max_ride_s", "duration_s", "max_duration_s"})
 KEPT_SECONDS = frozenset({"elapsed_s"})
 AREA = "area:"
+STEPS = {
+    "made": _l("as it was worked out"),
+    "move": _l("%(site)s to %(courier)s"),
+    "leave_out": _l("%(site)s left out"),
+    "pin": _l("%(site)s pinned"),
+    "unpin": _l("%(site)s unpinned"),
+    "lock": _l("route of %(courier)s locked"),
+    "unlock": _l("route of %(courier)s unlocked"),
+    "take_over": _l("plan %(plan)s taken over"),
+    "remedy": _l("remedy for %(site)s"),
+}
+"""An edit of a draft in a few words."""
 SITES = frozenset({"site_id", "site", "here", "other"})
 
 
@@ -35,6 +48,20 @@ class Words:
     def why(self, code: str, params: Mapping[str, Any]) -> str:
         """A line of the live board; its codes carry their area already."""
         return sentence(code, self.spoken(params))
+
+    def site(self, code: str) -> str:
+        return self._sites.get(code, code)
+
+    def person(self, username: str) -> str:
+        return self._people.get(username, username)
+
+    def broken(self, code: str, site: str | None, by_s: int) -> str:
+        """A rule that a move would break: whose stop it is, and by how many minutes."""
+        return sentence(f"move_{code}", {"site": self.site(site) if site else "–", "minutes": str(-(-by_s // 60))})
+
+    def step(self, action: str, params: Mapping[str, Any]) -> str:
+        """An edit of a draft as the buttons for undo and redo name it."""
+        return str(STEPS[action]) % self.spoken(params) if action in STEPS else action
 
     def _say(self, area: str, code: str, params: Mapping[str, Any]) -> str:
         place = next((skill for skill in params.get("skills", ()) if str(skill).startswith(AREA)), None)

@@ -59,8 +59,22 @@ def _own_path() -> str:
     return came.path if came.netloc == request.host else "/"
 
 
+class SaidOnce:
+    """For long tables: what a macro makes of the same values is made once a page."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, Any], Any] = {}
+
+    def __call__(self, macro: Any, value: Any) -> Any:
+        key = (macro.name, value)
+        if key not in self._made:
+            self._made[key] = macro(value)
+        return self._made[key]
+
+
 def init_app(app: Flask) -> None:
     settings = app.extensions["labrelay.settings"]
+    app.jinja_env.globals["said_once"] = SaidOnce
     app.jinja_env.filters.update(
         localtime=localtime, localdate=localdate, localdatetime=localdatetime, name=name, sentence=sentence,
         masked=seals.masked,

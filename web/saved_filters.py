@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from flask import redirect, request, url_for
+from flask import g, redirect, request, url_for
 from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -28,12 +28,13 @@ NONE = "none"  # the value of ``filter`` that opens a page plain, whatever its d
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What the bar shows. ``asked``: the present question, as it would be kept."""
+    """What the bar shows. ``asked``: the present question, as it would be kept; ``problem``: why it was not."""
 
     page: str
     kept: Sequence[Kept]
     asked: Mapping[str, str]
     current: int | None
+    problem: str = ""
 
 
 def owner() -> Owner:
@@ -50,7 +51,7 @@ def bar(session: Session, page: str) -> Bar:
     kept = saved_filters.of_page(session, owner(), page)
     present = asked(page)
     current = next((one.id for one in kept if dict(one.query) == present), None)
-    return Bar(page, kept, present, current)
+    return Bar(page, kept, present, current, g.get("filter_problem", ""))
 
 
 def opening(session: Session, page: str) -> Response | None:

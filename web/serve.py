@@ -8,6 +8,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from web.even import Counts, EvenWorker, hooks
 from web.processes import die_with_parent
 from web.settings import Settings
 
@@ -27,7 +28,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         options = {
             "bind": f"{host}:{self._settings.port}",
-            "worker_class": "gthread",
+            "worker_class": EvenWorker,
             "workers": self._settings.http_workers,
             "threads": self._settings.http_threads,
             "timeout": 60,
@@ -36,6 +37,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "loglevel": self._settings.log_level.lower(),
             "proc_name": "labrelay-web",
             "post_fork": _after_fork,
+            **hooks(Counts(self._settings.http_workers)),
             "control_socket_disable": True,
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108
         }

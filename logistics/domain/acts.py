@@ -80,6 +80,11 @@ def body_sha256(act: Act, username: str) -> str:
     return text_sha256(act.kept_text(), username)
 
 
+def answer_sha256(act_id: str, status: str, answer: str) -> str:
+    """What binds an answer and its status to its act."""
+    return hashlib.sha256(f"{act_id}\n{status}\n{answer}".encode()).hexdigest()
+
+
 def text_sha256(kept_text: str, username: str) -> str:
     """The same of its ``kept_text``."""
     return digest(f"{username}\n{kept_text}")

@@ -6,13 +6,15 @@ still good for is decided here. Temperatures °C, instants UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from logistics.domain.custody import Event
-from logistics.domain.projection import SpecimenProjection, project_specimen
+from logistics.domain.projection import ItemProjection, SpecimenProjection, project_item, project_specimen
+
+Boxed = TypeVar("Boxed", SpecimenProjection, ItemProjection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +151,19 @@ class Stay:
 
 def stays(events: Iterable[Event]) -> list[Stay]:
     """The times in boxes that a tube's events tell, in event order."""
+    return _stays(events, SpecimenProjection(), project_specimen)
+
+
+def item_stays(events: Iterable[Event]) -> list[Stay]:
+    """The same of a load item."""
+    return _stays(events, ItemProjection(), project_item)
+
+
+def _stays(events: Iterable[Event], state: Boxed, project: Callable[[Boxed, Event, str], Boxed]) -> list[Stay]:
     found: list[Stay] = []
-    state = SpecimenProjection()
     since: datetime | None = None
     for event in events:
-        after = project_specimen(state, event, state.state)
+        after = project(state, event, state.state)
         if after.box_code != state.box_code:
             if state.box_code is not None and since is not None:
                 found.append(Stay(state.box_code, since, max(since, event.occurred_at)))

@@ -45,10 +45,15 @@ class Digest:
     acts_root: str
     previous: str
     key: str
+    answers: int = 0
+    answers_hash: str = ""
+    """Over what acts were answered that day; "" in digests from before this was kept."""
 
     def to_text(self) -> str:
+        answers = {"answers": self.answers, "answers_hash": self.answers_hash} if self.answers_hash else {}
         return canonical_json(
             {
+                **answers,
                 "acts": self.acts,
                 "acts_root": self.acts_root,
                 "day": self.day,

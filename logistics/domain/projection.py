@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from logistics.domain import numbers
+from logistics.domain import seals
 from logistics.domain.acts import HOWS
 from logistics.domain.custody import LOCKING, Event
 from logistics.domain.custody import EventType as E
@@ -62,12 +62,21 @@ class ConsignmentProjection:
     closed_at: datetime | None = None
 
 
+Moving = TypeVar("Moving", SpecimenProjection, ConsignmentProjection, "ItemProjection")
+
+
+def _moved(before: Moving, event: Event, state: str, changes: Mapping[str, Any]) -> Moving:
+    """``before`` with these changes, and in the state that ``event`` has led it to."""
+    if state != before.state:
+        changes = {"state": state, "state_since": event.occurred_at, **changes}
+    return replace(before, **changes) if changes else before
+
+
 def project_specimen(  # noqa: PLR0912  # one flat case an event reads best
     before: SpecimenProjection, event: Event, state: str
 ) -> SpecimenProjection:
     """The tube after ``event`` has led it to ``state``."""
     payload = event.payload
-    after = before if state == before.state else replace(before, state=state, state_since=event.occurred_at)
     changes: dict[str, Any] = {}
     match event.type:
         case E.REGISTERED:
@@ -154,7 +163,7 @@ def project_specimen(  # noqa: PLR0912  # one flat case an event reads best
             changes = restored(payload.get("restores") or {})
         case _:
             pass
-    return replace(after, **changes) if changes else after
+    return _moved(before, event, state, changes)
 
 
 TIMES = frozenset({field.name for field in fields(SpecimenProjection) if "datetime" in str(field.type)})
@@ -182,7 +191,6 @@ def restorable(before: SpecimenProjection, after: SpecimenProjection) -> dict[st
 def project_consignment(before: ConsignmentProjection, event: Event, state: str) -> ConsignmentProjection:
     """The consignment after ``event`` has led it to ``state``."""
     payload = event.payload
-    after = before if state == before.state else replace(before, state=state, state_since=event.occurred_at)
     changes: dict[str, Any] = {}
     match event.type:
         case E.OPENED:
@@ -213,7 +221,7 @@ def project_consignment(before: ConsignmentProjection, event: Event, state: str)
             changes = {"closed_at": event.occurred_at, "holder": None}
         case _:
             pass
-    return replace(after, **changes) if changes else after
+    return _moved(before, event, state, changes)
 
 
 def seal_put_on(event: Event) -> str | None:
@@ -221,8 +229,7 @@ def seal_put_on(event: Event) -> str | None:
     if event.type not in LOCKING:
         return None
     seal: str = event.payload["seal"]
-    kept = numbers.normalise(seal) == numbers.normalise(event.payload.get("old_seal") or "")
-    return None if kept else seal or None
+    return None if seals.same(seal, event.payload.get("old_seal")) else seal or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +334,6 @@ class ItemProjection:
 def project_item(before: ItemProjection, event: Event, state: str) -> ItemProjection:
     """The item after ``event`` has led it to ``state``."""
     payload = event.payload
-    after = before if state == before.state else replace(before, state=state, state_since=event.occurred_at)
     changes: dict[str, Any] = {}
     match event.type:
         case E.REGISTERED:
@@ -362,7 +368,7 @@ def project_item(before: ItemProjection, event: Event, state: str) -> ItemProjec
             changes = {"on_hold": False}
         case _:
             pass
-    return replace(after, **changes) if changes else after
+    return _moved(before, event, state, changes)
 
 
 def project_item_line(before: ItemProjection, event: Event) -> LineChange | None:

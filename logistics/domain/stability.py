@@ -156,10 +156,13 @@ def use_by(
     """
     if not rules:
         return None
+    return _runs_out(rules, _charge(rules, exposure), now, temp_c)
+
+
+def _runs_out(rules: Sequence[StabilityRule], charge: _Charge, now: datetime, temp_c: float | None) -> datetime | None:
     limit = rate_limit(rules, temp_c) or min(rule.longest for rule in rules)
-    remaining = 1.0 - _charge(rules, exposure).total
     try:
-        return now + remaining * limit
+        return now + (1.0 - charge.total) * limit
     except OverflowError:
         return None
 
@@ -189,7 +192,7 @@ def verdict(
         status = Status.UNKNOWN if exposure.unknown > tolerance else Status.FIT
         return Verdict(status, 0.0, None, _ZERO, exposure.unknown)
     charge = _charge(rules, exposure)
-    deadline = use_by(rules, exposure, now=now, temp_c=temp_c)
+    deadline = _runs_out(rules, charge, now, temp_c)
     if charge.known >= 1.0 or exposure.total >= max(rule.longest for rule in rules):
         status = Status.EXPIRED
     elif charge.outside > tolerance:

@@ -49,6 +49,13 @@ class Table:
     sheet: str = ""
 
 
+def quoted_text(formula: str) -> str | None:
+    """What ``="000123"`` says, as laboratory systems write a number that Excel must not touch; None: a real formula."""
+    text = formula.strip()
+    inside = text[2:-1]
+    return inside if text.startswith('="') and text.endswith('"') and len(text) > 2 and '"' not in inside else None
+
+
 def checked_row(row: Row, rows_before: int, limits: Limits) -> Row:
     """The row, unless the file is larger than ``limits``."""
     if rows_before >= limits.max_rows:

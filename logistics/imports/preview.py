@@ -8,7 +8,7 @@ from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from logistics.imports.cells import Row, Table
+from logistics.imports.cells import Cell, Row, Table
 from logistics.imports.columns import Column, Header, find_header
 from logistics.imports.dates import SHANGHAI, Moment, to_utc
 from logistics.imports.errors import CellError, RowError
@@ -71,6 +71,8 @@ def parse(
             errors.extend(wrong)
             if found is not None:
                 rows.append(found)
+    errors.extend(shortened := _shortened(rows, body, header))
+    rows = [row for row in rows if row.line not in {error.line for error in shortened}]
     kept, duplicates, clashes = _merge(rows, header)
     return Preview(
         kind=kind,
@@ -89,9 +91,8 @@ def _read_row(row: Row, header: Header, kind: Kind, zone: ZoneInfo) -> tuple[Any
     values: dict[str, Any] = {}
     errors: list[RowError] = []
     for column in header.columns:
-        cell = row.cells[column.index] if column.index < len(row.cells) else None
         try:
-            values[column.field.name] = column.field.read(cell)
+            values[column.field.name] = column.field.read(_cell(row, column))
         except CellError as error:
             errors.append(_error(row.line, column, error))
             continue
@@ -107,6 +108,29 @@ def _read_row(row: Row, header: Header, kind: Kind, zone: ZoneInfo) -> tuple[Any
     known = {field.name for field in fields(ROW_TYPES[kind])}
     given = {name: value for name, value in values.items() if name in known and value is not None}
     return ROW_TYPES[kind](line=row.line, **given), []
+
+
+def _cell(row: Row, column: Column) -> Cell:
+    return row.cells[column.index] if column.index < len(row.cells) else None
+
+
+def _shortened(rows: list[AnyRow], body: list[Row], header: Header) -> list[RowError]:
+    """Barcodes that Excel holds as numbers and that are shorter than others of their site: zeros before them may be
+    lost, and without them it would be another tube's."""
+    column = next((one for one in header.columns if one.field.name == "accession"), None)
+    if column is None:
+        return []
+    held = {row.line for row in body if isinstance(_cell(row, column), int | float)}
+    tubes = [row for row in rows if isinstance(row, OrderRow) and row.accession.isdecimal()]
+    longest: dict[str, int] = {}
+    for tube in tubes:
+        longest[tube.site] = max(longest.get(tube.site, 0), len(tube.accession))
+    return [
+        RowError(tube.line, column.heading, "accession", "code_zeros_lost", tube.accession,
+                 {"digits": longest[tube.site]})
+        for tube in tubes
+        if tube.line in held and len(tube.accession) < longest[tube.site]
+    ]  # fmt: skip
 
 
 def _order_times(values: dict[str, Any], line: int, header: Header, zone: ZoneInfo) -> list[RowError]:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from logistics.errors import Invalid
-from logistics.imports.cells import Limits, Row, Table, checked_row
+from logistics.imports.cells import Limits, Row, Table, checked_row, quoted_text
 from logistics.imports.xlsx import read_xlsx
 
 ENCODINGS = ("utf-8", "gb18030")
@@ -76,6 +76,11 @@ def _parse(text: str, separator: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
 
 
+def _cell(text: str) -> str | None:
+    quoted = quoted_text(text)
+    return (text if quoted is None else quoted) or None
+
+
 def _read_csv(data: bytes, encoding: str | None, limits: Limits) -> Table:
     text, used = decode(data, encoding)
     separator = separator_of(text)
@@ -89,7 +94,7 @@ def _read_csv(data: bytes, encoding: str | None, limits: Limits) -> Table:
             if line == 1 and len(cells) <= 2 and cells and cells[0].lower().startswith("sep="):
                 continue
             if any(cell.strip() for cell in cells):
-                rows.append(checked_row(Row(line, tuple(cell or None for cell in cells)), len(rows), limits))
+                rows.append(checked_row(Row(line, tuple(map(_cell, cells))), len(rows), limits))
     except csv.Error:
         raise Invalid("import_not_a_table", field="file", filename="") from None
     if not rows:

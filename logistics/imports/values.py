@@ -12,7 +12,8 @@ from logistics.imports.errors import CellError
 from logistics.imports.text import clean, identifier, items, key, mask_name
 
 MOST_EXACT = 10**15  # Excel keeps 15 digits; what is longer has lost its end
-_SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?E[+-]?\d+", re.IGNORECASE)
+_WHOLE = re.compile(r"\d+\.0")  # how a program writes a number that it read as one
+_SCIENTIFIC = re.compile(r"[+-]?(?:\d+\.\d+E[+-]?|\dE[+])\d+", re.IGNORECASE)  # 1E11 may be a code, 1E+11 is none
 
 
 def text(cell: Cell) -> str:
@@ -41,7 +42,9 @@ def code(cell: Cell) -> str:
             raise CellError("code_is_not_text", f"{cell:g}")
         return str(int(cell))
     value = identifier(text(cell))
-    if _SCIENTIFIC.fullmatch(value) and "." in value:
+    if _WHOLE.fullmatch(value):
+        value = value[:-2]
+    if _SCIENTIFIC.fullmatch(value):
         raise CellError("code_digits_lost", value)
     if value and not all("!" <= character <= "~" for character in value):
         raise CellError("code_unprintable", value)

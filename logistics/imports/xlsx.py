@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from logistics.errors import Invalid
-from logistics.imports.cells import Cell, Formula, Limits, Row, Table, checked_row
+from logistics.imports.cells import Cell, Formula, Limits, Row, Table, checked_row, quoted_text
 
 _BROKEN = (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, OSError, EOFError, TypeError)
 
@@ -53,12 +53,24 @@ def _rows(sheet: Any, limits: Limits) -> list[Row]:
 def _value(cell: Any) -> Cell:
     value = cell.value
     if cell.data_type == "f" or (cell.data_type != "s" and isinstance(value, str) and value.startswith("=")):
-        return Formula(str(getattr(value, "text", value))[:100])
+        formula = str(getattr(value, "text", value))
+        quoted = quoted_text(formula)
+        return Formula(formula[:100]) if quoted is None else quoted
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _as_shown(value, str(cell.number_format))
     if isinstance(value, str):
         return value if value.strip() else None
     if value is None or isinstance(value, bool | int | float | datetime | date | time):
         return value
     return str(value)
+
+
+def _as_shown(value: int | float, number_format: str) -> Cell:
+    """A number with the zeros that Excel shows before it: of a barcode in a cell of format ``000000000000``."""
+    whole = value >= 0 and float(value).is_integer()
+    if whole and len(number_format) > 1 and not number_format.strip("0"):
+        return f"{int(value):0{len(number_format)}d}"
+    return value
 
 
 def _check_archive(data: bytes, limits: Limits) -> None:

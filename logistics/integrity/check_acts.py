@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from logistics.domain.acts import Act
+from logistics.domain.acts import Act, answer_sha256
 from logistics.domain.diagnosis import Finding, Kind, Stored, different_columns
 from logistics.errors import LabrelayError
 from logistics.integrity import scan
@@ -38,6 +39,14 @@ _COPIES = """
 _WRONG = f"{_HASH} <> body_sha256 OR {_COPIES}"
 _POSTGRESQL = f"SELECT id, {_HASH} <> body_sha256 FROM act WHERE {_WRONG} LIMIT {MOST}"  # noqa: S608
 
+CHANGING_OVER = timedelta(hours=1)
+"""After the first act whose answer was hashed a process of the version before may still have written some."""
+_ANSWERS = f"""
+    SELECT id, answer_sha256 IS NULL FROM act WHERE answer_sha256
+    <> encode(sha256(convert_to(id || E'\\n' || status || E'\\n' || answer, 'UTF8')), 'hex')
+    OR answer_sha256 IS NULL AND recorded_at > (SELECT min(recorded_at) FROM act WHERE answer_sha256 IS NOT NULL)
+    + interval '1 hour' LIMIT {MOST}
+"""  # noqa: S608
 
 # The keys of a canonical text are sorted: it begins with the act and ends with number, site, stream and type.
 _BEGINS = """'{"act"\\:"' || e.act_id || '","act_sha256"\\:"'"""
@@ -61,7 +70,13 @@ def check(session: Session, broken: dict[str, None]) -> list[Finding]:
     ``broken``."""
     if session.get_bind().dialect.name != "postgresql":
         broken.update(dict.fromkeys(row.stream for row in scan.stored(session) if not _copied(row)))
-    return [*acts(session), *_without_events(session), *_of_other_acts(session, broken), *lanes(session)]
+    return [
+        *acts(session),
+        *answers(session),
+        *_without_events(session),
+        *_of_other_acts(session, broken),
+        *lanes(session),
+    ]
 
 
 def _copied(row: Stored) -> bool:
@@ -95,6 +110,27 @@ def _said(body: str) -> tuple[Any, ...]:
     except (ValueError, KeyError, TypeError, LabrelayError):
         return ()
     return act.id, act.type, act.device, act.seq, act.occurred_at
+
+
+def answers(session: Session) -> list[Finding]:
+    """Acts whose answer and status do not give the hash beside them, or that have none though it was kept by then."""
+    postgresql = session.get_bind().dialect.name == "postgresql"
+    rows = session.execute(text(_ANSWERS)) if postgresql else _wrong_answers(session)
+    words = {True: "it has no hash of its answer", False: "its answer or its status does not give the hash beside them"}
+    return [Finding(f"act {act_id}", 0, Kind.ACT, words[bool(without)]) for act_id, without in rows]
+
+
+def _wrong_answers(session: Session) -> Iterator[tuple[str, bool]]:
+    kept = ActRow.answer_sha256.is_not(None)
+    first = session.scalar(select(func.min(ActRow.recorded_at)).where(kept))
+    if first is None:
+        return
+    without = select(ActRow.id).where(~kept, ActRow.recorded_at > first + CHANGING_OVER)
+    yield from ((act_id, True) for act_id in session.scalars(without.limit(MOST)))
+    query = select(ActRow.id, ActRow.status, ActRow.answer, ActRow.answer_sha256).where(kept)
+    for act_id, status, answer, sha256 in session.execute(query.execution_options(yield_per=2000)):
+        if answer_sha256(act_id, status, answer) != sha256:
+            yield act_id, False
 
 
 def _without_events(session: Session) -> list[Finding]:

@@ -62,7 +62,7 @@ def digest_day(session: Session, digest: Digest, broken: dict[str, None]) -> lis
         if not strangers:
             detail = f"{events} events of that day, {digest.events} were signed"
             findings.append(Finding(name, 0, Kind.DIGEST_TEXT, detail))
-    return findings + _acts(session, digest)
+    return [*findings, *_acts(session, digest), *_answers(session, digest)]
 
 
 def _strangers(session: Session, digest: Digest) -> Sequence[str]:
@@ -84,6 +84,17 @@ def _acts(session: Session, digest: Digest) -> list[Finding]:
     if len(leaves) == digest.acts and merkle.root(leaves).hex() == digest.acts_root:
         return []
     detail = f"{len(leaves)} acts of that day are not the {digest.acts} that were signed"
+    return [Finding(f"digest {digest.day}", 0, Kind.ACT, detail)]
+
+
+def _answers(session: Session, digest: Digest) -> list[Finding]:
+    """The same of what acts were answered on that day. That each answer gives its hash is asked once for all days."""
+    if not digest.answers_hash:
+        return []
+    count, found = making.answers_hash(session, digest.since, digest.until)
+    if (count, found) == (digest.answers, digest.answers_hash):
+        return []
+    detail = f"{count} answers of that day are not the {digest.answers} that were signed"
     return [Finding(f"digest {digest.day}", 0, Kind.ACT, detail)]
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import func, insert, literal, select
+from sqlalchemy import and_, collate, func, insert, literal, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from logistics.db import next_number
 from logistics.domain import merkle
+from logistics.domain.acts import Status
 from logistics.domain.custody import GENESIS
 from logistics.domain.digests import Digest, bounds, day_of, last_closed_day, next_day, signed_bytes, text_hash
 from logistics.errors import Conflict
@@ -67,6 +71,7 @@ def _make(session: Session, signer: Signer, day: str, last: CustodyDigest | None
     session.execute(insert(CustodyDigestLeaf).from_select(["day", "stream", "seq", "hash"], heads))
     leaves = leaf_hashes(session, day)
     acts = act_hashes(session, since, until)
+    answers = answers_hash(session, since, until)
     digest = Digest(
         day=day,
         number=last.number + 1 if last else 1,
@@ -79,6 +84,8 @@ def _make(session: Session, signer: Signer, day: str, last: CustodyDigest | None
         acts_root=merkle.root(acts.values()).hex(),
         previous=last.hash if last else GENESIS,
         key=signer.fingerprint,
+        answers=answers[0],
+        answers_hash=answers[1],
     )
     text = digest.to_text()
     return CustodyDigest(
@@ -111,6 +118,22 @@ def act_hashes(session: Session, since: datetime, until: datetime) -> dict[str, 
 def act_leaf(act_id: str, body_sha256: str) -> bytes:
     """The leaf of an act as sent."""
     return merkle.leaf_hash(f"act:{act_id}\n{body_sha256}")
+
+
+def answers_hash(session: Session, since: datetime, until: datetime) -> tuple[int, str]:
+    """How many acts got their last answer in a time, and a hash over all of those. One that waits for review has none
+    yet: what becomes of it belongs to the day of the decision."""
+    at_once = and_(Act.answered_at.is_(None), Act.recorded_at >= since, Act.recorded_at < until)
+    later = and_(Act.answered_at >= since, Act.answered_at < until)
+    final = and_(or_(at_once, later), Act.status != Status.REVIEW.value, Act.answer_sha256.is_not(None))
+    if session.get_bind().dialect.name == "postgresql":
+        in_order: Any = aggregate_order_by(literal_column("''"), collate(Act.id, "C"))
+        together = func.coalesce(func.string_agg(Act.id + Act.answer_sha256, in_order), "")
+        summed = func.encode(func.sha256(func.convert_to(together, "UTF8")), "hex")
+        count, found = session.execute(select(func.count(), summed).where(final)).one()
+        return int(count), str(found)
+    rows = session.execute(select(Act.id, Act.answer_sha256).where(final).order_by(Act.id)).all()
+    return len(rows), hashlib.sha256("".join(f"{one}{sha256}" for one, sha256 in rows).encode()).hexdigest()
 
 
 def count_events(session: Session, since: datetime, until: datetime) -> int:

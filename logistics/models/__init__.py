@@ -13,7 +13,7 @@ from logistics.models.integrity import CustodyDigest, CustodyDigestLeaf, Signing
 from logistics.models.items import BlindKey, Contract, ContractTest, Item, ItemLine
 from logistics.models.labels import LabelBatch, LabelNumber, LabelStock, PrintSetting
 from logistics.models.network import ApiToken, Courier, Site, User, Vehicle
-from logistics.models.planning import CourierPosition, Pickup, Plan, Stop
+from logistics.models.planning import CourierPosition, Pickup, Plan, PlanVersion, Stop
 from logistics.models.specimens import Nonconformity, Order, Specimen, SpecimenTest
 from logistics.models.system import AuditEntry, Counter, Job, PrintEntry, Setting
 from logistics.models.transport import Box, Consignment, ConsignmentLine, ManifestVersion, SealUse
@@ -60,6 +60,7 @@ __all__ = [
     "Order",
     "Pickup",
     "Plan",
+    "PlanVersion",
     "PrintEntry",
     "PrintSetting",
     "Reason",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from logistics.db import Base
@@ -21,6 +21,12 @@ class Act(Base):
         Index(
             "ix_act_recorded", "recorded_at", postgresql_using="brin"
         ),  # what arrived on a day; costs writers nothing
+        Index(
+            "ix_act_answered",
+            "answered_at",
+            postgresql_where=text("answered_at IS NOT NULL"),
+            sqlite_where=text("answered_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)  # UUID, lower case
@@ -34,6 +40,8 @@ class Act(Base):
     recorded_at: Mapped[datetime]
     status: Mapped[str]  # done | refused | review | applied | void
     answer: Mapped[str] = mapped_column(Text)  # JSON
+    answer_sha256: Mapped[str | None]  # of id, status and answer; None: recorded before this was kept
+    answered_at: Mapped[datetime | None]  # when it got another answer than at first
 
 
 class WaitingAct(Base):

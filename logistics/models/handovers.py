@@ -18,6 +18,7 @@ class HandoverOffer(Base):
     id: Mapped[str] = mapped_column(primary_key=True)  # UUID
     username: Mapped[str] = mapped_column(index=True)
     issued_at: Mapped[datetime]
+    key: Mapped[str]  # hexadecimal; the device proves with it which consignments its code was shown for
 
 
 class HandoverHalf(Base):

@@ -63,8 +63,29 @@ class Plan(Base):
     duration_s: Mapped[int | None]
     unserved_count: Mapped[int | None]
     notice: Mapped[str] = mapped_column(default="")  # code: e.g. the travel provider fell back
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")  # grows with every change of a draft
+    version: Mapped[int] = mapped_column(default=0, server_default="0")  # which PlanVersion the draft shows
+    marks: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # pins, locks, tiers, odds
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id", ondelete="SET NULL"), index=True)
+    group_id: Mapped[str | None] = mapped_column(index=True)  # plans that were ordered together
 
     stops: Mapped[list[Stop]] = relationship(cascade="all, delete-orphan", order_by="(Stop.courier, Stop.position)")
+
+
+class PlanVersion(Base):
+    """A draft after one edit: what undo and redo go to. ``problem`` is empty where the edit left it as it was."""
+
+    __tablename__ = "plan_version"
+
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    by: Mapped[str]
+    action: Mapped[str]
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    problem: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    result: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    marks: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class Stop(Base):

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from logistics.domain.numbers import normalise
 from logistics.models import AuditEntry, Specimen
-from logistics.queries.walk import Conditions, Cursor, Walk, page
+from logistics.queries.walk import Conditions, Cursor, Walk, everything, page
 
 PAGE = 100
 EXPORT_PAGE = 1_000
@@ -57,14 +57,7 @@ def find(session: Session, wanted: AuditFilter, *, after: str = "", size: int = 
 
 def export(session: Session, wanted: AuditFilter) -> Iterator[AuditEntry]:
     """Everything, a page at a time."""
-    after = ""
-    while True:
-        found = find(session, wanted, after=after, size=EXPORT_PAGE)
-        yield from found.rows
-        session.expunge_all()
-        if found.after is None:
-            return
-        after = found.after
+    return everything(session, lambda after: find(session, wanted, after=after, size=EXPORT_PAGE))
 
 
 def _subjects(session: Session, given: str) -> list[str]:

@@ -31,7 +31,7 @@ from logistics.models import (
 from logistics.queries.dispatch import TIERS, iso, user_names
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
-from logistics.services.planning_problem import ROADS
+from logistics.services.planning_limits import ROADS
 from routing.travel import road_time_s
 
 LATE = timedelta(minutes=10)

@@ -23,7 +23,7 @@ from logistics.services import legs
 from logistics.services.items import RETURN, SEND_OUT
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
-from logistics.services.planning_problem import ROADS
+from logistics.services.planning_limits import ROADS
 from routing.problem import Site as Place
 from routing.travel import GeodesicProvider, TravelProvider
 

@@ -15,12 +15,22 @@ from sqlalchemy.orm import Session
 
 from logistics.domain.access import Scope
 from logistics.models import Courier, Job, Pickup, Plan, Site, Stop, User
-from logistics.services import planning, planning_limits, planning_problem, timetable
+from logistics.queries import dispatch_trunks
+from logistics.services import (
+    planning,
+    planning_limits,
+    planning_odds,
+    planning_problem,
+    planning_replan,
+    planning_versions,
+    timetable,
+)
 from logistics.services.planning_problem import DayClock, pickup_of
 from routing import Kind, Problem, Request, Route, from_builtins
 from routing.plan import Stop as Visit
 
 MAX_PLANS = 200
+MAX_CHILDREN = 6
 _MARGIN_S = int(planning_limits.CUTOFF_MARGIN.total_seconds())
 TIERS = {"township": "township", "county_centre": "county", "city_centre": "city"}
 
@@ -66,6 +76,9 @@ def summary(row: Plan, locale: str, names: Mapping[str, str]) -> dict[str, Any]:
         "published_at": iso(row.published_at),
         "published_by": row.published_by,
         "notice": row.notice,
+        "revision": row.revision,
+        "parent": row.parent_id,
+        "group": row.group_id,
     }
 
 
@@ -96,6 +109,36 @@ def job_of(session: Session, row: Plan) -> dict[str, Any] | None:
     }
 
 
+def improvements(session: Session, row: Plan) -> list[dict[str, Any]]:
+    """What was searched on from this draft and is not over yet, or is better: newest first, with the gain."""
+    query = select(Plan).where(Plan.parent_id == row.id, Plan.state.in_(("planning", "ready"))).order_by(Plan.id.desc())
+    found = []
+    for child in session.scalars(query.limit(MAX_CHILDREN)):
+        ended = child.state == "ready"
+        found.append(
+            {
+                "id": child.id,
+                "name": child.name,
+                "state": child.state,
+                "created_at": iso(child.created_at),
+                "job": job_of(session, child),
+                "gain": gain(row, child) if ended else None,
+            }
+        )
+    return found
+
+
+def gain(row: Plan, other: Plan) -> dict[str, Any]:
+    """What the other plan has more (or less) than this one."""
+    return {
+        "distance_m": (other.distance_m or 0) - (row.distance_m or 0),
+        "duration_s": (other.duration_s or 0) - (row.duration_s or 0),
+        "couriers": len(other.result.get("routes", ())) - len(row.result.get("routes", ())),
+        "unserved": (other.unserved_count or 0) - (row.unserved_count or 0),
+        "cost": round(float(other.result.get("cost", 0)) - float(row.result.get("cost", 0)), 2),
+    }
+
+
 def plan(session: Session, row: Plan, locale: str) -> dict[str, Any]:
     """One plan whole."""
     sites = planning_problem.scope_sites(session, row.scope_code)
@@ -103,17 +146,39 @@ def plan(session: Session, row: Plan, locale: str) -> dict[str, Any]:
     found = summary(row, locale, names)
     found["sites"] = {code: _site(site, locale) for code, site in sites.items()}
     found["job"] = job_of(session, row)
+    found["marks"] = {"pins": dict(row.marks.get("pins", {})), "locks": list(row.marks.get("locks", []))}
+    found["steps"] = [
+        {"action": step.action, "params": dict(step.params)} if step else None
+        for step in planning_versions.steps(session, row)
+    ]
+    found["improvements"] = improvements(session, row)
+    found["replan"] = _replan(session, row, locale)
     if not row.result:
-        return {**found, "routes": [], "unserved": [], "notices": [], "totals": None}
+        return {**found, "routes": [], "idle": [], "unserved": [], "notices": [], "totals": None, "trunks": []}
     view = _View(session, row, locale)
     extra = {code for route in view.routes for code in view.codes(route)} - set(sites)
     for site in session.scalars(select(Site).where(Site.code.in_(sorted(extra)))):
         found["sites"][site.code] = _site(site, locale)
     found["routes"] = [view.route(index, route) for index, route in enumerate(view.routes)]
+    found["idle"] = view.idle()
     found["unserved"] = [view.unserved(one) for one in row.result["unserved"]]
     found["notices"] = [{"code": one["code"], "params": one["params"]} for one in row.result["notices"]]
     found["totals"] = view.totals()
+    found["trunks"] = dispatch_trunks.trunks(row, found["sites"], view.people, view.pickup)
     return found
+
+
+def _replan(session: Session, row: Plan, locale: str) -> dict[str, Any] | None:
+    """Which plan this one plans anew, without whom, and what it drives more or less than what was left of that."""
+    asked = row.marks.get(planning_replan.MARK)
+    if not asked:
+        return None
+    names = user_names(session, asked["out"], locale)
+    return {
+        "of": asked["of"],
+        "out": [names.get(who, who) for who in asked["out"]],
+        "difference": planning_replan.difference(row),
+    }
 
 
 def _site(site: Site, locale: str) -> dict[str, Any]:
@@ -124,6 +189,17 @@ def _site(site: Site, locale: str) -> dict[str, Any]:
         "lat": site.lat,
         "lon": site.lon,
     }
+
+
+def _pct(share: float | None) -> int | None:
+    """Whole per cent, rounded down: 99.6 % is not sure."""
+    return None if share is None else int(100 * share + 1e-9)
+
+
+def _within(result: Mapping[str, Any]) -> float | None:
+    """By how many per cent the plan costs at most more than the best possible one that serves the same."""
+    bound, cost = result.get("lower_bound"), float(result.get("cost") or 0)
+    return round(100 * (cost - bound) / bound, 1) if bound else None
 
 
 class _View:
@@ -159,10 +235,17 @@ class _View:
         vehicle = self.vehicles.get(route.courier_id)
         start = next(site for site in self.problem.sites if site.id == route.start_site)
         end = next(site for site in self.problem.sites if site.id == route.end_site)
-        visits = [visit for visit in route.stops if not visit.site_id.startswith("@")]
+        chances = planning_odds.of_stops(self.row.marks, route.courier_id)
+        known = chances if len(chances) == len(route.stops) else [None] * len(route.stops)
+        visits = [
+            (visit, chance)
+            for visit, chance in zip(route.stops, known, strict=True)
+            if not visit.site_id.startswith("@")
+        ]
         return {
             "courier": route.courier_id,
             "name": self.people.get(route.courier_id, route.courier_id),
+            "locked": route.courier_id in self.row.marks.get("locks", ()),
             "vehicle": vehicle.plate or vehicle.code if vehicle else "",
             "colour": index,
             "start_at": iso(self.clock.at(route.start_s)),
@@ -172,8 +255,26 @@ class _View:
             "distance_m": route.distance_m,
             "drive_s": route.drive_s,
             "return_travel_s": route.return_travel_s,
-            "stops": [self.stop(route, number, visit) for number, visit in enumerate(visits, start=1)],
+            "stops": [
+                {**self.stop(route, number, visit), "on_time_pct": _pct(chance)}
+                for number, (visit, chance) in enumerate(visits, start=1)
+            ],
         }
+
+    def idle(self) -> list[dict[str, Any]]:
+        """Couriers on shift who have nothing to do."""
+        busy = {route.courier_id for route in self.routes}
+        free = [person for person in self.problem.couriers if person.id not in busy]
+        return [
+            {
+                "courier": person.id,
+                "name": self.people.get(person.id, person.id),
+                "locked": person.id in self.row.marks.get("locks", ()),
+                "start_at": iso(self.clock.at(person.shift_start_s)),
+                "end_at": iso(self.clock.at(person.shift_end_s)),
+            }
+            for person in free
+        ]
 
     def stop(self, route: Route, number: int, visit: Visit) -> dict[str, Any]:
         begins, ends = planning.window_of(visit, self.requests)
@@ -219,6 +320,7 @@ class _View:
         pickup = self.pickups.get(pickup_of(name) or 0)
         return {
             "request": name,
+            "pinned": name in self.row.marks.get("pins", {}),
             "id": pickup.id if pickup else None,
             "kind": pickup.kind if pickup else "aboard",
             "priority": pickup.priority if pickup else "routine",
@@ -255,6 +357,10 @@ class _View:
             "duration_s": self.row.duration_s,
             "drive_s": sum(route.drive_s for route in self.routes),
             "cost": self.row.result.get("cost"),
+            "likely_pct": _pct(self.row.marks.get(planning_odds.MARK, {}).get("share")),
+            "all_on_time_pct": _pct(self.row.marks.get(planning_odds.MARK, {}).get("plan")),
+            "recorded_legs": self.row.marks.get(planning_odds.MARK, {}).get("legs"),
+            "within_pct": _within(self.row.result),
             "search_s": self.row.result.get("search_s"),
             "travel_source": self.row.result.get("travel_source"),
         }

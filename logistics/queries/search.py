@@ -19,7 +19,7 @@ from logistics.models import Site, Specimen, Test, User
 from logistics.models.specimens import PRIORITIES
 from logistics.queries.search_leads import Filter, Question, days, keep, lead, question
 from logistics.queries.search_text import Meaning, Sense
-from logistics.queries.walk import Cursor, page
+from logistics.queries.walk import Cursor, everything, page
 
 __all__ = ["Filter", "Page", "check", "couriers", "export", "find"]
 PAGE = 50
@@ -86,14 +86,7 @@ def _page(session: Session, asked: Question, after: str, size: int) -> Page:
 
 def export(session: Session, scope: Scope, username: str, wanted: Filter) -> Iterator[Specimen]:
     """Everything found, read a page at a time and forgotten: memory does not grow."""
-    after = ""
-    while True:
-        found = find(session, scope, username, wanted, after=after, size=EXPORT_PAGE)
-        yield from found.rows
-        session.expunge_all()
-        if found.after is None:
-            return
-        after = found.after
+    return everything(session, lambda after: find(session, scope, username, wanted, after=after, size=EXPORT_PAGE))
 
 
 def couriers(session: Session, scope: Scope, *, gone: bool = False) -> list[User]:

@@ -19,7 +19,7 @@ from logistics.models.specimens import PRIORITIES
 from logistics.queries.search import EXPORT_PAGE, PAGE, couriers, site_known
 from logistics.queries.search_leads import NARROW, Filter, Question, days, question
 from logistics.queries.search_text import may_name_seal, starting
-from logistics.queries.walk import Conditions, Cursor, Walk, page
+from logistics.queries.walk import Conditions, Cursor, Walk, everything, page
 
 STATES = tuple(state.value for state in C if state is not C.NEW)
 MOVING = (C.SEALED, C.IN_TRANSIT, C.ARRIVED, C.DELIVERED)
@@ -64,14 +64,7 @@ def find(session: Session, scope: Scope, username: str, wanted: Filter, *, after
 
 def export(session: Session, scope: Scope, username: str, wanted: Filter) -> Iterator[Consignment]:
     """Everything found, a page at a time."""
-    after = ""
-    while True:
-        found = find(session, scope, username, wanted, after=after, size=EXPORT_PAGE)
-        yield from found.rows
-        session.expunge_all()
-        if found.after is None:
-            return
-        after = found.after
+    return everything(session, lambda after: find(session, scope, username, wanted, after=after, size=EXPORT_PAGE))
 
 
 def _rows(session: Session, ids: Sequence[str]) -> list[Consignment]:

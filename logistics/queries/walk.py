@@ -8,10 +8,10 @@ each has its walk, and the pages are merged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Select, literal, select, tuple_
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from logistics.errors import Invalid
 
 REACH = 5_000
 Key = tuple[Any, ...]
+Row_co = TypeVar("Row_co", covariant=True)
 Conditions = Callable[[Any], Iterable[ColumnElement[bool]]]
 """From the columns of a walk to what a candidate must fulfil besides."""
 
@@ -32,6 +33,25 @@ class Walk:
     source: Select[Any]
     keys: Sequence[Any]
     reach: int = REACH
+
+
+class Found(Protocol[Row_co]):
+    """A page of any list: its rows, and what leads to the next one."""
+
+    @property
+    def rows(self) -> Sequence[Row_co]: ...
+    @property
+    def after(self) -> str | None: ...
+
+
+def everything(session: Session, find: Callable[[str], Found[Row_co]]) -> Iterator[Row_co]:
+    """The rows of all pages, each page read and forgotten: memory does not grow. ``find``: a page by its ``after``."""
+    after: str | None = ""
+    while after is not None:
+        found = find(after)
+        yield from found.rows
+        session.expunge_all()
+        after = found.after
 
 
 @dataclass(frozen=True, slots=True)

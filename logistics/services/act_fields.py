@@ -17,7 +17,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from logistics.domain import personal
+from logistics.domain import offer_code, personal
 from logistics.domain.acts import Act, Answer, Status
 from logistics.errors import Invalid
 from logistics.imports.text import mask_name
@@ -34,7 +34,7 @@ KILOMETRE = Decimal("0.01")  # of a degree of latitude; less of longitude
 
 def checked(act: Act) -> Act:
     """The act with nothing in it that may not be kept. Raises Invalid ``act_type_unknown``, ``field_unknown``,
-    ``field_malformed``, ``text_has_id_number`` or ``text_has_phone``, naming the field."""
+    ``field_malformed``, ``offer_malformed``, ``text_has_id_number`` or ``text_has_phone``, naming the field."""
     payload = PAYLOAD.get(act.type)
     if payload is None:
         raise Invalid("act_type_unknown", field="type", type=personal.mask(act.type[:40]))
@@ -99,6 +99,15 @@ def code(value: Any, field: str, offline: bool) -> Any:
     plain = unicodedata.normalize("NFKC", value)  # a Chinese keyboard writes letters and digits wide
     if len(value) > MAX_CODE or not any(one.isascii() and one.isalnum() for one in plain):
         raise Invalid("field_malformed", field=field)
+    return value
+
+
+def shown(value: Any, field: str, offline: bool) -> Any:
+    """The code on a giver's screen."""
+    if not isinstance(value, str):
+        raise Invalid("field_malformed", field=field)
+    for number in offer_code.read(value).counts:
+        personal.require_none(number, field=field, phones=False)
     return value
 
 
@@ -192,7 +201,8 @@ _PART: Mapping[str, Check] = {
     "elsewhere": _ELSEWHERE,
 }  # fmt: skip
 SIGNER: Mapping[str, Check] = {
-    "other": code, "pin": secret, "method": code, "handover_id": code, "seal_tail": secret, "meaning": code,
+    "other": code, "pin": secret, "method": code, "handover_id": code, "code": shown, "seal_tail": secret,
+    "meaning": code,
 }  # fmt: skip
 
 PAYLOAD: Mapping[str, Mapping[str, Check]] = MappingProxyType({

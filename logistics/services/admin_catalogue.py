@@ -23,7 +23,7 @@ CHANNEL_FIELDS: Mapping[str, tuple[str, ...]] = {
     "http": ("url",),
     "wecom": ("key",),
     "dingtalk": ("key", "secret"),
-    "feishu": ("key",),
+    "feishu": ("key", "secret"),
 }
 
 

@@ -158,6 +158,39 @@ def device_changed(session: Session, fact: DeviceFact, *, now: datetime) -> Aler
     )
 
 
+def calibration_key(device_code: str, due_at: datetime) -> str:
+    return f"calibration:{device_code}:{due_at.isoformat()}"
+
+
+def calibration_due(
+    session: Session, device_code: str, due_at: datetime, *, site_code: str | None, box_code: str | None, now: datetime
+) -> Alert | None:
+    """The certificate of a logger has run out or will soon: told to whose it is, else to the site at the top."""
+    site_code = site_code or _root(session)
+    if site_code is None:
+        return None
+    return alerts.raise_alert(
+        session,
+        kind="calibration",
+        severity=severity("calibration"),
+        site_code=site_code,
+        box_code=box_code,
+        incident_key=calibration_key(device_code, due_at),
+        params={"device": device_code, "box": box_code, "due": due_at.isoformat()},
+        occurred_at=now,
+        now=now,
+    )
+
+
+def calibration_over(session: Session, incident_key: str, *, now: datetime) -> None:
+    """The logger has a newer certificate, or is used no more."""
+    alerts.end_alert(session, incident_key, now=now)
+
+
+def _root(session: Session) -> str | None:
+    return session.scalars(select(Site.code).where(Site.parent_code.is_(None)).order_by(Site.code)).first()
+
+
 def ingest_changed(
     session: Session, *, behind: bool, since: datetime | None, waiting: int, now: datetime
 ) -> Alert | None:
@@ -167,7 +200,7 @@ def ingest_changed(
         if standing is not None:
             alerts.end_alert(session, standing.incident_key, now=now)
         return None
-    root = session.scalars(select(Site.code).where(Site.parent_code.is_(None)).order_by(Site.code)).first()
+    root = _root(session)
     if standing is not None or root is None:
         return standing
     return alerts.raise_alert(
@@ -186,22 +219,36 @@ def exposed_tubes(
     session: Session, box_code: str, start: datetime, end: datetime | None
 ) -> dict[Consignment, list[int]]:
     """The tubes that were in the box at some instant of start … end, by the consignment that carried them."""
+    return {load: sorted(inside) for load, inside in exposed_stays(session, box_code, start, end).items()}
+
+
+def exposed_stays(
+    session: Session, box_code: str, start: datetime, end: datetime | None
+) -> dict[Consignment, dict[int, list[Stay]]]:
+    """The same, each tube with all its times in boxes, for those who ask where it was besides."""
     carried = select(Consignment).where(
         Consignment.box_code == box_code,
         or_(Consignment.closed_at.is_(None), Consignment.closed_at >= start),
     )
     if end is not None:
         carried = carried.where(Consignment.opened_at <= end)
-    found: dict[Consignment, list[int]] = {}
-    for consignment in session.scalars(carried.order_by(Consignment.opened_at)).all():
-        lines = select(ConsignmentLine.specimen_id).where(ConsignmentLine.consignment_number == consignment.number)
-        inside = [
-            specimen_id
-            for specimen_id, times in boxed_times(session, session.scalars(lines).all()).items()
-            if any(stay.box_code == box_code and stay.overlaps(start, end) for stay in times)
-        ]
+    loads = session.scalars(carried.order_by(Consignment.opened_at)).all()
+    on_lines: dict[str, list[int]] = defaultdict(list)
+    lines = select(ConsignmentLine.consignment_number, ConsignmentLine.specimen_id)
+    for number, specimen_id in session.execute(
+        lines.where(ConsignmentLine.consignment_number.in_([load.number for load in loads]))
+    ):
+        on_lines[number].append(specimen_id)
+    times = boxed_times(session, {one for tubes in on_lines.values() for one in tubes})
+    found: dict[Consignment, dict[int, list[Stay]]] = {}
+    for load in loads:
+        inside = {
+            one: times[one]
+            for one in on_lines[load.number]
+            if any(stay.box_code == box_code and stay.overlaps(start, end) for stay in times[one])
+        }
         if inside:
-            found[consignment] = sorted(inside)
+            found[load] = inside
     return found
 
 

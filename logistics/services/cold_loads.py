@@ -12,9 +12,8 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from logistics.domain.cold_chain import ExcursionFact, Stay
+from logistics.domain.cold_chain import ExcursionFact, Stay, item_stays
 from logistics.domain.custody import item_stream, read_text
-from logistics.domain.projection import ItemProjection, project_item
 from logistics.models import Alert, Consignment, CustodyEvent, Item, ItemLine
 from logistics.services import alerts
 
@@ -82,17 +81,5 @@ def exposed(session: Session, number: str, box_code: str, start: datetime, end: 
 
 def stays(session: Session, item: str) -> list[Stay]:
     """When the item was in which box, read from its custody log."""
-    found: list[Stay] = []
-    state, since = ItemProjection(), None
     query = select(CustodyEvent.body).where(CustodyEvent.stream == item_stream(item)).order_by(CustodyEvent.seq)
-    for body in session.scalars(query):
-        event = read_text(body)
-        after = project_item(state, event, state.state)
-        if after.box_code != state.box_code:
-            if state.box_code is not None and since is not None:
-                found.append(Stay(state.box_code, since, max(since, event.occurred_at)))
-            since = event.occurred_at if after.box_code is not None else None
-        state = after
-    if state.box_code is not None and since is not None:
-        found.append(Stay(state.box_code, since, None))
-    return found
+    return item_stays(read_text(body) for body in session.scalars(query))

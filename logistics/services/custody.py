@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from logistics.db import insert_ignoring, next_number
 from logistics.domain.access import Scope
-from logistics.domain.acts import Act, Answer, Status, text_sha256
+from logistics.domain.acts import Act, Answer, Status, answer_sha256, text_sha256
 from logistics.errors import Conflict, Forbidden, Invalid, LabrelayError, NotFound
 from logistics.models import Act as ActRow
 from logistics.models import User
@@ -62,9 +62,10 @@ def apply(session: Session, late: waiting.Late, *, now: datetime) -> Answer:
     """Do a late act that a manager vouches for. Raises Conflict('review_unfit') when it still does not fit."""
     answer = _work(session, late.act, late.actor, late.scope, now, late)
     if answer.status is not Status.DONE:
-        raise Conflict("review_unfit", field="act", why=answer.code, why_params=dict(answer.params))
+        raise Conflict("review_unfit", field="act", why=answer.code, why_params=dict(answer.params),
+                       why_field=answer.field)  # fmt: skip
     waiting.forget(session, late.act.id)
-    _write_answer(session, late.act, answer)
+    _write_answer(session, late.act, answer, later=now)
     wake(session, [(late.act, answer)], now)
     next_number(session, BOARD)
     return answer
@@ -87,7 +88,7 @@ def wake(session: Session, done: Iterable[tuple[Act, Answer]], now: datetime) ->
             answer = _work(session, late.act, late.actor, late.scope, now, late)
             if answer.status is Status.DONE:
                 waiting.forget(session, late.act.id)
-                fitted[late.act.id] = _write_answer(session, late.act, answer)
+                fitted[late.act.id] = _write_answer(session, late.act, answer, later=now)
                 woken.append((late.act, answer))
         keys = waiting.touched(session, woken)
     return fitted
@@ -108,11 +109,16 @@ def record_one(session: Session, act: Act, actor: User, scope: Scope, now: datet
     return answer
 
 
-def _write_answer(session: Session, act: Act, answer: Answer) -> Answer:
-    session.execute(
-        update(ActRow).where(ActRow.id == act.id).values(status=answer.status.value, answer=answer.to_text())
-    )
+def _write_answer(session: Session, act: Act, answer: Answer, *, later: datetime | None = None) -> Answer:
+    """``later``: when the act got this answer in place of the first one."""
+    values = answered(act.id, answer.status.value, answer.to_text())
+    session.execute(update(ActRow).where(ActRow.id == act.id).values({**values, "answered_at": later}))
     return answer
+
+
+def answered(act_id: str, status: str, answer: str) -> dict[str, Any]:
+    """The columns of an act that say what became of it."""
+    return {"status": status, "answer": answer, "answer_sha256": answer_sha256(act_id, status, answer)}
 
 
 def row_of(act: Act, actor: User, now: datetime) -> dict[str, Any]:
@@ -130,6 +136,8 @@ def row_of(act: Act, actor: User, now: datetime) -> dict[str, Any]:
         "recorded_at": now,
         "status": Status.REFUSED.value,
         "answer": "{}",
+        "answer_sha256": None,
+        "answered_at": None,
     }
 
 

@@ -26,7 +26,9 @@ from logistics.services import alert_channels, alerts
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=40)
+"""Longer than any sending takes. What a dead worker had taken is sent again within a minute, with a round of the outbox
+and the start of another worker on top."""
 PER_MINUTE = 20  # what WeCom and DingTalk take from one robot
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=15), timedelta(hours=1)
 MAX_ATTEMPTS = 14  # with the waits above: about nine hours

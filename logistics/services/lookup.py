@@ -146,6 +146,14 @@ def locked(session: Session, query: Select[Row]) -> Sequence[Row]:
     return session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
 
 
+def require_class(box: Box, needs: str, *, of: str) -> None:
+    """What is packed keeps in this box; a bag keeps nothing. Raises Conflict('wrong_temperature_class')."""
+    if box.kind == "bag" or box.temp_class != needs:
+        raise Conflict(
+            "wrong_temperature_class", field="box", specimen=of, needs=needs, box=box.code, has=box.temp_class
+        )
+
+
 def text(value: object, *, field: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Invalid("field_missing", field=field)

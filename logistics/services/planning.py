@@ -8,6 +8,7 @@ stays with the old plan, what was still open is driven by the new one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from logistics.domain.access import Scope
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Job, Pickup, Stop
 from logistics.models import Plan as PlanRow
-from logistics.services import jobs, planning_problem, timetable
+from logistics.services import jobs, planning_problem, planning_replan, planning_tiers, timetable
 from logistics.services.orders import local_day
 from logistics.services.planning_problem import DayClock, pickup_of
 from routing import Kind, Notice, Plan, Problem, Request, Route, from_builtins, to_builtins
@@ -29,7 +30,13 @@ JOB_KIND = "plan"
 MIN_SECONDS, MAX_SECONDS = 1, 600
 DEFAULT_SECONDS = 10
 BOARD = "board"
-OPEN_STOP = ("planned", "arrived")
+OPEN_STOP = planning_replan.OPEN
+
+
+def check_seconds(seconds: float) -> None:
+    """Raises Invalid for a planning time that is too short or too long."""
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise Invalid("plan_seconds_out_of_range", field="seconds", low=MIN_SECONDS, high=MAX_SECONDS)
 
 
 def order(
@@ -49,8 +56,7 @@ def order(
         wanted = date.fromisoformat(day)
     except (TypeError, ValueError):
         raise Invalid("plan_day_unreadable", field="day", value=str(day)[:20]) from None
-    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        raise Invalid("plan_seconds_out_of_range", field="seconds", low=MIN_SECONDS, high=MAX_SECONDS)
+    check_seconds(seconds)
     scope.require(scope_code, code="site_unknown", what=scope_code)
     planning_problem.scope_sites(session, scope_code)
     if wanted < local_day(now):
@@ -88,21 +94,43 @@ def prepare(session: Session, plan_id: int, *, now: datetime) -> planning_proble
     below = [site for code, site in inside.items() if code != row.scope_code]
     timetable.ensure(session, below, day=row.day, by=row.created_by, now=now)
     draft = planning_problem.draft(session, day=row.day, scope_code=row.scope_code, now=now)
+    draft = replace(draft, tiers=planning_tiers.read(session, draft, day=row.day, now=now))
+    draft = planning_replan.applied(session, row, draft, now=now)
     row.problem = to_builtins(draft.problem)
     return draft
 
 
-def store(session: Session, plan_id: int, plan: Plan, draft: planning_problem.Draft) -> None:
-    """Keep what the search found; the dispatcher looks at it before it is published."""
+def store(
+    session: Session,
+    plan_id: int,
+    plan: Plan,
+    draft: planning_problem.Draft,
+    *,
+    result: Mapping[str, Any] | None = None,
+    odds: Mapping[str, Any] | None = None,
+) -> None:
+    """Keep what the search found (as ``result``, if it was put together already); it is published after a look.
+
+    The problem of ``draft`` is the one that was planned: with the due times that follow from trunk departures.
+    """
     row = session.get_one(PlanRow, plan_id, with_for_update=True)
     notices = list(plan.notices)
     if draft.pickups_elsewhere or draft.couriers_elsewhere:
         counts = {"pickups": draft.pickups_elsewhere, "couriers": draft.couriers_elsewhere}
         notices.append(Notice("other_plans", counts))
-    result = to_builtins(plan)
-    result["notices"] = [to_builtins(notice) for notice in notices]
-    result["unserved"] = [*result["unserved"], *(to_builtins(one) for one in draft.unplaceable)]
-    keep(row, result)
+    if odds is not None:
+        row.marks = {**row.marks, "odds": dict(odds)}
+    if result is not None:
+        keep(row, result)
+        row.state = "ready"
+        next_number(session, BOARD)
+        return
+    row.problem = to_builtins(draft.problem)
+    row.marks = {**row.marks, "tiers": to_builtins(draft.tiers)}
+    found = to_builtins(plan)
+    found["notices"] = [to_builtins(notice) for notice in notices]
+    found["unserved"] = [*found["unserved"], *(to_builtins(one) for one in draft.unplaceable)]
+    keep(row, found)
     row.state = "ready"
     next_number(session, BOARD)
 

@@ -16,8 +16,7 @@ from sqlalchemy.orm import Session
 from logistics.errors import Conflict, NotFound
 from logistics.models import Pickup, Stop
 from logistics.models import Plan as PlanRow
-from logistics.planning_job import provider
-from logistics.services import planning, planning_problem
+from logistics.services import planning, planning_problem, planning_tiers
 from logistics.services.planning_problem import DayClock
 from routing import Problem, Route, from_builtins, to_builtins
 from routing.build import build_route
@@ -25,7 +24,7 @@ from routing.diagnose import examine
 from routing.instance import Instance, Visit
 from routing.problem import HORIZON_S
 from routing.schedule import earliest, line_of
-from routing.solve import travel_matrix
+from routing.travel import TravelProvider, travel_matrix
 
 Visits = tuple[Visit, ...]
 
@@ -50,7 +49,7 @@ class Offer:
 class _Board:
     """The published routes as the planner's visits, on the problem as it stands now."""
 
-    def __init__(self, session: Session, row: PlanRow, pickup_id: int, now: datetime) -> None:
+    def __init__(self, session: Session, row: PlanRow, pickup_id: int, now: datetime, travel: TravelProvider) -> None:
         self.row = row
         self.clock = DayClock(row.day)
         pickup = session.get(Pickup, pickup_id)
@@ -65,13 +64,14 @@ class _Board:
         promised = _promised(session, row)
         kept = {f"P{one}" for stops in promised.values() for stop in stops for one in stop.pickup_ids}
         name = f"P{pickup_id}"
+        planned = {one["id"]: one for one in row.problem.get("requests", ())}
         requests = tuple(
-            request
+            planning_tiers.carried(request, planned.get(request.id))
             for request in self.draft.problem.requests
             if request.id in kept or request.id == name or request.id.startswith("A")
         )
         problem = replace(self.draft.problem, requests=requests)
-        matrix = travel_matrix(problem, provider(None))
+        matrix = travel_matrix(problem, travel)
         self.instance = Instance(problem, matrix)
         self.index = {request.id: number for number, request in enumerate(requests)}
         if name not in self.index:
@@ -173,15 +173,17 @@ def _promised(session: Session, row: PlanRow) -> Mapping[str, list[Stop]]:
     return found
 
 
-def offers(session: Session, row: PlanRow, pickup_id: int, *, now: datetime) -> list[Offer]:
+def offers(session: Session, row: PlanRow, pickup_id: int, *, travel: TravelProvider, now: datetime) -> list[Offer]:
     """Every courier who can take the call beside what he has promised, least driving first.
 
     Raises NotFound, or Conflict when the plan is not published or the pickup not open.
     """
-    return [offer for offer, _, _ in _Board(session, row, pickup_id, now).offers()]
+    return [offer for offer, _, _ in _Board(session, row, pickup_id, now, travel).offers()]
 
 
-def accept(session: Session, row: PlanRow, pickup_id: int, *, courier: str, by: str, now: datetime) -> PlanRow:
+def accept(
+    session: Session, row: PlanRow, pickup_id: int, *, courier: str, travel: TravelProvider, by: str, now: datetime
+) -> PlanRow:
     """Take the call into the courier's route and publish that as a new version of the plan.
 
     Raises Conflict('offer_gone') when it does not fit any more.
@@ -189,7 +191,7 @@ def accept(session: Session, row: PlanRow, pickup_id: int, *, courier: str, by: 
     # A colleague may have published since the offers were read: his version is the one to go on from.
     planning.alone_on(session, row.day)
     session.refresh(row)
-    board = _Board(session, row, pickup_id, now)
+    board = _Board(session, row, pickup_id, now, travel)
     chosen = next((one for one in board.offers() if one[0].courier == courier), None)
     if chosen is None:
         raise Conflict("offer_gone", field="courier", courier=courier)
@@ -208,6 +210,7 @@ def accept(session: Session, row: PlanRow, pickup_id: int, *, courier: str, by: 
         problem=to_builtins(_joined(from_builtins(row.problem, Problem), board.problem, courier)),
         result={},
         notice=row.notice,
+        marks={name: held for name, held in row.marks.items() if name == "tiers"},
     )
     session.add(fresh)
     session.flush()
@@ -215,6 +218,8 @@ def accept(session: Session, row: PlanRow, pickup_id: int, *, courier: str, by: 
         fresh,
         {
             **row.result,
+            "lower_bound": None,
+            "bound_method": "",
             "routes": routes,
             "unserved": _still_left(row, pickup_id),
             "cost": round(sum(float(one["cost"]) for one in routes), 2),

@@ -9,8 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.models import Box, Consignment, ConsignmentLine, Pickup, Site, Specimen
-from logistics.services import timetable
 from logistics.services.pickups import at_minute
+from routing import Site as Place
+from routing import Window
+from routing.problem import DAY_S
 
 ROUND_RIDE, TRUNK_RIDE = timedelta(hours=2), timedelta(hours=3, minutes=30)
 """Longest ride by rule, within the box's hold time (laboratories report transport within two hours)."""
@@ -18,6 +20,19 @@ CUTOFF_MARGIN = timedelta(minutes=45)
 """Planned arrival before a laboratory's routine cut-off: a plan that just holds does not survive a delay."""
 MISSED_GRACE = timedelta(hours=2)
 """What has missed its time is still fetched and brought within this."""
+
+
+ROADS = {"plain": (1.3, 40.0), "mixed": (1.4, 40.0), "hills": (1.5, 35.0)}  # detour factor, km/h
+DOOR_S = 60
+
+
+def place(site: Site) -> Place | None:
+    """The site as the planner knows it; None when nobody knows where it lies."""
+    if site.lat is None or site.lon is None:
+        return None
+    detour, speed = ROADS.get(site.terrain, ROADS["mixed"])
+    opens = (Window(site.opens_min * 60, DAY_S - 1),) if site.cutoff_min is not None else ()
+    return Place(site.code, site.lat, site.lon, opens, DOOR_S, detour, speed)
 
 
 class Limits:
@@ -39,7 +54,7 @@ class Limits:
         return list(self.session.scalars(query))
 
     def due(self, pickup: Pickup, boxes: Iterable[Consignment]) -> datetime:
-        """The earliest of: what was asked for, the laboratory's cut-off, the first use-by, the trunk's departure.
+        """The earliest of: what was asked for, the laboratory's cut-off, the first use-by.
 
         An urgent call is not bound by the routine cut-off: the laboratory is told and stays.
         """
@@ -51,21 +66,25 @@ class Limits:
             limits.append(max(cutoff - CUTOFF_MARGIN, min(cutoff, self.now + MISSED_GRACE)))
         numbers = [box.number for box in boxes]
         if numbers:
-            limits += self.of_tubes(numbers, pickup.destination_code)
+            limits += self.of_tubes(numbers)
         return min(limits)
 
-    def of_tubes(self, numbers: list[str], destination: str) -> list[datetime]:
-        """Use-by times of what is in these consignments, and the trunk that tubes for further up must reach."""
+    def of_tubes(self, numbers: list[str]) -> list[datetime]:
+        """Use-by times of what is in these consignments."""
+        return [use_by for use_by, _ in self._tubes(numbers) if use_by is not None]
+
+    def going_on(self, numbers: list[str], destination: str) -> list[datetime | None] | None:
+        """Use-by times (None = it keeps) of the tubes that are tested further up; None when there are none."""
+        found = [use_by for use_by, to in self._tubes(numbers) if to != destination]
+        return found or None
+
+    def _tubes(self, numbers: list[str]) -> list[tuple[datetime | None, str]]:
         rows = self.session.execute(
             select(Specimen.use_by_at, Specimen.destination_code)
             .join(ConsignmentLine, ConsignmentLine.specimen_id == Specimen.id)
             .where(ConsignmentLine.consignment_number.in_(numbers), ConsignmentLine.outcome == "expected")
-        ).all()
-        limits = [use_by for use_by, _ in rows if use_by is not None]
-        site = self._site(destination)
-        if site.parent_code and any(to != destination for _, to in rows):
-            limits.append(timetable.trunk_latest(self.day, site))
-        return limits
+        )
+        return [(use_by, to) for use_by, to in rows]
 
     def cutoff(self, code: str) -> datetime | None:
         minute = self._site(code).cutoff_min

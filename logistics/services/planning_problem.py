@@ -7,7 +7,7 @@ now is ``@<username>``. The plan that comes back is read with the same names (``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -30,26 +30,31 @@ from logistics.services import legs, network, planning_limits
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
 from routing import Courier as Person
-from routing import Priority, Problem, Request, Unserved, Window
+from routing import Priority, Problem, Request, Unserved
 from routing import Site as Place
+from routing.connections import Tiers
 from routing.problem import DAY_S, HORIZON_S
 
 LEAD = timedelta(minutes=2)
 """From publishing to a courier's first move."""
-DOOR_S = 60
 HANDOVER_S = 60
+AREA = "area:"
+"""A county is a skill: only couriers who have it are sent there."""
 FRESH_POSITION = timedelta(minutes=30)
 COST_FIXED, COST_PER_KM, COST_PER_HOUR = 20.0, 0.8, 25.0
-ROADS = {"plain": (1.3, 40.0), "mixed": (1.4, 40.0), "hills": (1.5, 35.0)}  # detour factor, km/h
 NO_VEHICLE = {classes.COLD: 4, classes.AMBIENT: 4, classes.FROZEN: 1}
 PRIORITY = {"routine": Priority.ROUTINE, "urgent": Priority.URGENT, "stat": Priority.STAT}
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A problem with what could not even be asked, and how much is left to other plans of the day."""
+    """A problem with what could not even be asked, and how much is left to other plans of the day.
+
+    ``tiers``: what of it goes on to the city, see ``planning_tiers``.
+    """
 
     problem: Problem
+    tiers: Tiers = field(default_factory=Tiers)
     unplaceable: tuple[Unserved, ...] = ()
     pickups_elsewhere: int = 0
     couriers_elsewhere: int = 0
@@ -108,7 +113,12 @@ def draft(session: Session, *, day: str, scope_code: str, now: datetime) -> Draf
         couriers=tuple(persons),
         name=f"{day} {scope_code}",
     )
-    return Draft(problem, tuple(builder.unplaceable), len(wanted) - len(pickups), len(elsewhere.couriers))
+    return Draft(
+        problem,
+        unplaceable=tuple(builder.unplaceable),
+        pickups_elsewhere=len(wanted) - len(pickups),
+        couriers_elsewhere=len(elsewhere.couriers),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +176,10 @@ class _Builder:
     def place(self, code: str) -> str | None:
         """The site as the planner knows it; None when nobody knows where it lies."""
         if code not in self.places:
-            site = self.site(code)
-            if site.lat is None or site.lon is None:
+            known = planning_limits.place(self.site(code))
+            if known is None:
                 return None
-            detour, speed = ROADS.get(site.terrain, ROADS["mixed"])
-            opens = (Window(site.opens_min * 60, DAY_S - 1),) if site.cutoff_min is not None else ()
-            self.places[code] = Place(code, site.lat, site.lon, opens, DOOR_S, detour, speed)
+            self.places[code] = known
         return code
 
     def person(self, courier: Courier) -> Person | None:
@@ -201,7 +209,7 @@ class _Builder:
             cost_per_km=COST_PER_KM,
             cost_per_hour=COST_PER_HOUR,
             skills=frozenset(
-                {*map(str, courier.skills), _aboard_skill(courier.username), *self._areas(courier.start_site_code)}
+                {*map(str, courier.skills), aboard_skill(courier.username), *self._areas(courier.start_site_code)}
             ),
         )
 
@@ -213,8 +221,8 @@ class _Builder:
         """The county (or city) centre at or above a site."""
         for code in legs.chain_up(site_code, self.parents):
             if self.site(code).tier != TOWNSHIP:
-                return f"area:{code}"
-        return f"area:{site_code}"
+                return AREA + code
+        return AREA + site_code
 
     def _where_now(self, courier: Courier) -> str | None:
         """A place of its own for a courier who has started: last position, else the last site he was at."""
@@ -232,7 +240,7 @@ class _Builder:
         ).first()
         if last is None and stop is None:
             return None
-        detour, speed = ROADS["mixed"]
+        detour, speed = planning_limits.ROADS["mixed"]
         name = here(courier.username)
         there = last is None or (stop is not None and stop.state == "arrived")
         if stop is not None and (there or (last and stop.actual_arrive_at and stop.actual_arrive_at > last.at)):
@@ -293,7 +301,7 @@ class _Builder:
             if start not in self.places or self.place(consignment.destination_code) is None:
                 continue
             limits = [self.clock.at(DAY_S - 1)]
-            limits += self.limits.of_tubes([consignment.number], consignment.destination_code)
+            limits += self.limits.of_tubes([consignment.number])
             due = max(min(limits), self.now + planning_limits.MISSED_GRACE)  # expired or not, it must be brought
             found.append(
                 Request(
@@ -308,7 +316,7 @@ class _Builder:
                     delivery_service_s=HANDOVER_S,
                     # a bag for a township on the round is no reason to leave a tube behind
                     priority=Priority.ROUTINE if consignment.kind == "return" else Priority.STAT,
-                    skills=frozenset({_aboard_skill(courier.username)}),
+                    skills=frozenset({aboard_skill(courier.username)}),
                 )
             )
         return found
@@ -318,5 +326,5 @@ def here(username: str) -> str:
     return f"@{username}"
 
 
-def _aboard_skill(username: str) -> str:
+def aboard_skill(username: str) -> str:
     return f"aboard:{username}"

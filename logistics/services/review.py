@@ -26,6 +26,8 @@ APPLIED, VOID = "applied", "void"
 DECIDED = (APPLIED, VOID)
 LONGEST_WORD = 500
 MOST = 100
+SEALING = {"hand_over": "seal_now", "seal": "seal", "reseal": "seal"}
+"""Acts that put a seal on a box, and what they call its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,22 @@ class Kept:
     sent: ActSent
     code: str
     params: Mapping[str, Any]
+    field: str | None
     notes: Sequence[Mapping[str, Any]]
     settled: Mapping[str, Any] | None
+
+    @property
+    def seal_in_doubt(self) -> bool:
+        """Whether the act waits because the number of the seal that it puts on cannot be."""
+        return self.act.type in SEALING and self.field in SEALING.values()
+
+    @property
+    def seal_sent(self) -> str:
+        """The number of the seal that the act puts on; "" where it names none."""
+        field = SEALING.get(self.act.type)
+        parts = self.sent.payload.get("parts")
+        found = [self.sent.payload, *(parts.values() if isinstance(parts, Mapping) else ())]
+        return next((str(one[field]) for one in found if one.get(field)), "")
 
     @property
     def subject(self) -> Mapping[str, Any]:
@@ -70,15 +86,22 @@ def apply(
     scope: Scope,
     now: datetime,
     occurred_at: datetime | None = None,
+    seal_now: str | None = None,
 ) -> Answer:
-    """Do it now, as who sent it, because a manager vouches for it; ``occurred_at`` puts a wrong clock right.
+    """Do it now, as who sent it, because a manager vouches for it; ``occurred_at`` puts a wrong clock right, and
+    ``seal_now`` the number of a seal that cannot be on that box ("": no number is known).
 
     A PIN or the end of a seal that could not be checked counts as shown. What the tables of states do not allow
-    stays impossible. Raises NotFound, Invalid or Conflict as ``void``, or the reason why it still does not fit.
+    stays impossible. Nobody vouches for his own act: a signature that it lacks would be one person's word. Raises
+    NotFound, Invalid or Conflict as ``void``, Conflict('review_own'), or the reason why it still does not fit.
     """
     act, who = _open(session, act_id, scope)
+    if who.username == username:
+        raise Conflict("review_own", field="act")
     said = _word(word)
     late = waiting.of_row(session, act, who, applied={"by": username, "word": said}, trusted=True)
+    if seal_now is not None:
+        late = replace(late, seal_now=seal_now.strip())
     if occurred_at is not None:
         late = replace(late, act=replace(late.act, occurred_at=occurred_at))
     answer = custody.apply(session, late, now=now)
@@ -104,7 +127,7 @@ def annotate(session: Session, act_id: str, *, word: str, username: str, scope: 
     act, _who = _open(session, act_id, scope)
     body = waiting.answer_of(act)
     note = {"by": username, "at": now.isoformat(), "word": _word(word)}
-    act.answer = _text({**body, "notes": [*body.get("notes", ()), note]})
+    _answer(act, act.status, {**body, "notes": [*body.get("notes", ()), note]}, now)
     return act
 
 
@@ -130,12 +153,14 @@ def _word(word: str) -> str:
 def _settle(act: Act, answer: dict[str, Any], how: str, word: str, username: str, now: datetime) -> None:
     notes = waiting.answer_of(act).get("notes")
     settled = {"by": username, "at": now.isoformat(), "word": word, "how": how}
-    act.answer = _text({**answer, **({"notes": notes} if notes else {}), "settled": settled})
-    act.status = how
+    _answer(act, how, {**answer, **({"notes": notes} if notes else {}), "settled": settled}, now)
 
 
-def _text(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, sort_keys=True)
+def _answer(act: Act, status: str, body: Mapping[str, Any], now: datetime) -> None:
+    text = json.dumps(body, ensure_ascii=False, sort_keys=True)
+    for name, value in custody.answered(act.id, status, text).items():
+        setattr(act, name, value)
+    act.answered_at = now
 
 
 def _within(scope: Scope) -> Select[Act, User]:
@@ -151,6 +176,7 @@ def _kept(act: Act, who: User) -> Kept:
         ActSent.from_kept(act.body),
         answer["code"],
         answer["params"],
+        answer["field"],
         answer.get("notes", ()),
         answer.get("settled"),
     )

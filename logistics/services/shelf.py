@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, insert, null, or_, select
+from sqlalchemy import Select, and_, case, exists, func, null, or_, select
 from sqlalchemy.orm import Session, lazyload, selectinload
 
+from logistics import bulk
 from logistics.among import among
 from logistics.domain import custody, numbers
 from logistics.domain.acts import Act
@@ -28,6 +29,8 @@ MAX_ID = 2**31 - 1
 MAX_TEXT = 64
 NEEDS_TESTS = frozenset({"collect"})
 NEEDS_PROGRESS = frozenset({"receive"})
+WRITTEN = (Consignment, Specimen, ConsignmentLine)
+"""What the acts of every day change, those that others refer to first."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Shelf:
     new: set[str] = field(default_factory=set)  # consignments that were opened meanwhile: every line is here
     progress: dict[str, Tally] = field(default_factory=dict)
     excursions: dict[str, Sequence[Alert]] = field(default_factory=dict)
-    events: list[tuple[Event, Subject]] = field(default_factory=list)
+    events: list[tuple[Event, Subject, str]] = field(default_factory=list)  # with what the row adds up to after it
 
     def hold(self, consignment: Consignment, *, new: bool = False) -> None:
         """Locked meanwhile, or opened by an act of this post: then no tube has a line in it yet."""
@@ -83,16 +86,16 @@ class Shelf:
         rows = []
         if self.events:
             lane, places = lanes.places(session, len(self.events))
-            rows = [chained(event, subject, lane, next(places)) for event, subject in self.events]
-        session.flush()
-        if rows:
-            session.connection().execute(_INSERT_EVENTS, rows)
-            self.events = []
+            rows = [chained(*one, lane, next(places)) for one in self.events]
+        if not bulk.write_changed(session, WRITTEN):
+            session.flush()
+        bulk.insert_rows(session.connection(), CustodyEvent.__table__, rows)  # type: ignore[arg-type]
+        self.events = []
 
 
-def chained(event: Event, subject: Subject, lane: int, place: int) -> dict[str, Any]:
+def chained(event: Event, subject: Subject, after: str, lane: int, place: int) -> dict[str, Any]:
     """The row of an event at its place in the log, linked to the one before it in its subject's stream."""
-    text = custody.canonical_text(replace(event, lane=lane, place=place))
+    text = custody.canonical_text(replace(event, after=after, lane=lane, place=place))
     previous = subject.stream_head or custody.GENESIS
     subject.stream_head = custody.chain_hash(previous, text)
     return {
@@ -206,7 +209,6 @@ def _tube_query(*, by_key: bool, by_id: bool, lines: bool, tests: bool) -> Selec
     return _locking(query.where(or_(*ways)).order_by(Specimen.id).options(loading), Specimen)
 
 
-_INSERT_EVENTS = insert(CustodyEvent.__table__)  # type: ignore[arg-type]
 _BOXES = _locking(select(Box).where(among(Box.code, "keys")).order_by(Box.code), Box)
 _CONSIGNMENTS = _locking(
     select(Consignment).where(among(Consignment.number, "keys")).order_by(Consignment.number), Consignment

@@ -17,7 +17,7 @@ from werkzeug.security import check_password_hash
 from logistics.clock import wall_now
 from logistics.domain import access
 from logistics.domain.acts import Act
-from logistics.errors import Forbidden
+from logistics.errors import Conflict, Forbidden
 from logistics.models import AuditEntry, Consignment, User
 from logistics.services import network
 from logistics.services.desk import Desk
@@ -28,6 +28,7 @@ MAX_WRONG = 5
 LOCKED_FOR = timedelta(minutes=10)
 _TYPED = "labrelay.pins_typed"
 SEAL_TAIL = 4
+SHORTEST_SEAL = SEAL_TAIL + 2  # of a shorter number the screen's beginning gives the end away
 SEAL = "seal"
 
 
@@ -48,10 +49,12 @@ def require_seal_tail(desk: Desk, consignment: Consignment) -> None:
     """The last characters of the seal, which the screen hides.
 
     Raises Forbidden('seal_tail_wrong') or, after a few wrong ones of this person or of this consignment,
-    Forbidden('seal_tail_locked').
+    Forbidden('seal_tail_locked'); Conflict('seal_too_short') where the number cannot prove that somebody looked at it.
     """
     if proven(desk, SEAL):
         return
+    if consignment.seal_number and len(consignment.seal_number) < SHORTEST_SEAL:
+        raise Conflict("seal_too_short", field="seal_tail", consignment=consignment.number)
     tail, number, session = desk.payload("seal_tail"), consignment.number, desk.session
     # The consignment is locked by now; this one's guesses at several boxes are counted one after the other, too.
     session.execute(select(User.id).where(User.id == desk.actor.id).with_for_update(key_share=True))

@@ -15,8 +15,9 @@ from logistics.services import forecast_loads
 from logistics.services.pickups import ROUND_RIDE_MIN, at_minute
 
 TRUNK_READY_MIN = 13 * 60 + 30
-"""When a county centre has the morning's tubes for the city spun, aliquoted and boxed."""
+"""When a county centre has the morning's tubes for the city spun, aliquoted and boxed: no trunk run leaves before."""
 TRUNK_LATEST_MIN = 16 * 60
+"""No trunk run leaves after this. When each one leaves in between is chosen with the plan (``planning_tiers``)."""
 COUNTED = ("round", "ready")
 
 
@@ -43,7 +44,7 @@ def ensure(session: Session, sites: Iterable[Site], *, day: str, by: str, now: d
         for site in wanted
         if site.tier == COUNTY_CENTRE
         and not any((site.code, kind) in known for kind in ("trunk", "ready"))
-        and at_minute(day, _trunk_latest_min(site)) > now
+        and trunk_latest(day, site) > now
     ]
     loads = forecast_loads.expected(session, [site.code for site in (*rounds, *trunks)], day=day)
     made = [_pickup(site, "round", day=day, by=by, now=now, loads=loads[site.code]) for site in rounds]
@@ -54,18 +55,20 @@ def ensure(session: Session, sites: Iterable[Site], *, day: str, by: str, now: d
 
 
 def trunk_latest(day: str, site: Site) -> datetime:
-    """When the last trunk run leaves a county centre: feeders with tubes for the city must be there before."""
-    return at_minute(day, _trunk_latest_min(site))
+    """When the trunk run leaves a county centre at the latest."""
+    return trunk_window(day, site)[1]
 
 
-def _trunk_latest_min(site: Site) -> int:
-    return min(TRUNK_LATEST_MIN, site.pickup_to_min)
+def trunk_window(day: str, site: Site) -> tuple[datetime, datetime]:
+    """When it may leave."""
+    from_min = max(TRUNK_READY_MIN, site.pickup_from_min)
+    return at_minute(day, from_min), at_minute(day, max(from_min, min(TRUNK_LATEST_MIN, site.pickup_to_min)))
 
 
 def _pickup(site: Site, kind: str, *, day: str, by: str, now: datetime, loads: dict[str, int]) -> Pickup:
     trunk = kind == "trunk"
-    from_min = max(TRUNK_READY_MIN, site.pickup_from_min) if trunk else site.pickup_from_min
-    to_min = _trunk_latest_min(site) if trunk else site.pickup_to_min
+    hours = at_minute(day, site.pickup_from_min), at_minute(day, site.pickup_to_min)
+    ready_at, latest_at = trunk_window(day, site) if trunk else hours
     return Pickup(
         day=day,
         site_code=site.code,
@@ -75,8 +78,8 @@ def _pickup(site: Site, kind: str, *, day: str, by: str, now: datetime, loads: d
         slots_cold=loads.get(COLD, 0),
         slots_ambient=loads.get(AMBIENT, 0),
         slots_frozen=loads.get(FROZEN, 0),
-        ready_at=at_minute(day, from_min),
-        latest_at=at_minute(day, max(from_min, to_min)),
+        ready_at=ready_at,
+        latest_at=max(ready_at, latest_at),
         max_ride_min=None if trunk else ROUND_RIDE_MIN,
         created_by=by,
         created_at=now,

@@ -23,10 +23,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from logistics import bulk
 from logistics.among import among
 from logistics.db import next_number
 from logistics.domain.access import Scope
@@ -40,7 +41,6 @@ from logistics.services.shelf import Shelf, fetch
 
 TOGETHER = frozenset({"collect", "pack", "receive", "accept", "reject", "hold", "note"})
 
-_INSERT = insert(ActRow.__table__)  # type: ignore[arg-type]
 _STAMP = select(reference.stamp().label("stamp")).subquery()
 _KNOWN = (
     select(_STAMP.c.stamp, ActRow.id, ActRow.body_sha256, ActRow.answer)
@@ -141,11 +141,11 @@ class _Recording:
         late = []
         for act in acts:
             answer = self.answers[act.id] = self._one(act, shelf)
-            self.rows[act.id].update(status=answer.status.value, answer=answer.to_text())
+            self.rows[act.id].update(custody.answered(act.id, answer.status.value, answer.to_text()))
             if answer.unfit and answer.status is Status.REVIEW:
                 late.append(act)
         shelf.store(self.session)
-        self.session.connection().execute(_INSERT, [self.rows[act.id] for act in acts])
+        bulk.insert_rows(self.session.connection(), ActRow.__table__, [self.rows[act.id] for act in acts])  # type: ignore[arg-type]
         for act in late:
             waiting.keep(self.session, act)
 

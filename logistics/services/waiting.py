@@ -41,6 +41,7 @@ class Late:
     applied: Mapping[str, str] | None = None
     proofs: frozenset[str] = frozenset()  # signatures that were proven when it was first sent
     trusted: bool = False  # a manager vouches for what cannot be shown again: a PIN, the end of a seal
+    seal_now: str | None = None  # where the number that was sent cannot be: which it is, "" for none that is known
 
 
 def keep(session: Session, act: Act) -> None:

@@ -67,16 +67,9 @@ def _typed(body: _Payload, device: str) -> Message:
 
 def _reading(entry: _Entry, device: str) -> Reading:
     return Reading(
-        device=device,
-        probe=entry.probe,
-        at=entry.at.astimezone(UTC),
-        temp_c=entry.temp_c,
-        rh_pct=entry.rh_pct,
-        battery_pct=entry.battery_pct,
-        lid_open=entry.lid_open,
-        lat=entry.lat,
-        lon=entry.lon,
-    )
+        device, entry.probe, entry.at.astimezone(UTC), entry.temp_c, entry.rh_pct, entry.battery_pct, entry.lid_open,
+        entry.lat, entry.lon,
+    )  # fmt: skip
 
 
 def _decode_by_entry(payload: bytes, device: str) -> Message:

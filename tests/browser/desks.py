@@ -12,7 +12,7 @@ from logistics import tasks
 from logistics.domain import numbers
 from logistics.integrity import edge
 from logistics.models import Box, Item
-from logistics.services import blind, jobs, offers, prints
+from logistics.services import blind, jobs, prints
 from tests import courier_day, send_outs
 from tests import factories as f
 from tests.factories import COUNTY, PIN, START, TOWN, act, do, done
@@ -78,11 +78,11 @@ def _halves(session: Session, number: str, now: datetime) -> None:
     another box only her half has come; of a third she stated another count."""
     cold, far = (_open_in(session, box) for box in (courier_day.BOX_COLD, courier_day.BOX_FAR))
     at = now - 40 * MINUTE
-    first, second, third = _offer(session, "nurse", at), _offer(session, "nurse", at), _offer(session, "nurse3", at)
+    first, second, third = (f.offer(session, who, at=at) for who in ("nurse", "nurse", "nurse3"))
     refused = [{"specimen": courier_day.accession(44), "reason": "LEAKED"}]
     taken = {
         "method": "app",
-        "handover_id": first,
+        "code": f.shown(first, {number: 3}, at=at),
         "count": 2,
         "box_temp_c": "4.4",
         "refused": refused,
@@ -93,14 +93,8 @@ def _halves(session: Session, number: str, now: datetime) -> None:
     done(session, "nurse", act("sign_handover", {"consignment": cold}, given, site=TOWN, at=at))
     differs = {"handover_id": third, "count": 5, "meaning": "pickup"}
     done(session, "nurse3", act("sign_handover", {"consignment": far}, differs, site=courier_day.FAR, at=at))
-    taken = {"method": "app", "handover_id": third, "count": 4}
+    taken = {"method": "app", "code": f.shown(third, {far: 4}, at=at), "count": 4}
     done(session, "courier", act("hand_over", {"consignment": far}, taken, site=courier_day.FAR, at=at))
-
-
-def _offer(session: Session, username: str, at: datetime) -> str:
-    drawn = offers.draw(session, f.user(session, username), count=1, now=at)[0]
-    session.commit()
-    return drawn
 
 
 def _open_in(session: Session, box: str) -> str:

@@ -71,6 +71,7 @@ SCREENS = (
     Screen("dispatcher", "/dispatch/board", "#courier-list .courier-line"),
     Screen("dispatcher", "/dispatch/plans"),
     Screen("dispatcher", "/dispatch/plans/{plan}", "#plan-map .pin"),
+    Screen("dispatcher", "/dispatch/compare?a={plan}&b={plan}", "body[data-ready]"),
     Screen("dispatcher", "/unsent"),
     Screen("dispatcher", "/handovers"),
     Screen("dispatcher", "/loads/boxes"),

@@ -121,7 +121,8 @@ def test_orders_by_keyboard_alone(ward: tuple[str, Page], app: Flask) -> None:
 
 
 def test_a_scan_collects_and_a_failure_needs_a_reason(ward: tuple[str, Page], app: Flask) -> None:
-    """Twice is once; an unknown number is refused in words; a failed collection carries its coded reason."""
+    """Twice is once; an unknown number is refused in words; a failed collection carries its coded reason; a note with
+    a number of a person is refused at its field, and all that was said is still there."""
     address, page = ward
     with app.app_context():
         for number in ("2611220047", "2611220048"):
@@ -136,6 +137,13 @@ def test_a_scan_collects_and_a_failure_needs_a_reason(ward: tuple[str, Page], ap
     result(page, "collect-scan", "No specimen 2611220099 is known")
     page.click('tr[data-accession="2611220048"] [data-failed]')
     page.check('#failed-form [value="PATIENT_ABSENT"]', force=True)
+    page.fill('#failed-form [name="note"]', "420281199001011234 is away")
+    page.click('#failed-form [value="yes"]')
+    note = page.locator('#failed-form [name="note"]')
+    expect(page.locator('#failed-form [data-error-for="note"]')).to_contain_text("identity card number")
+    expect(note).to_have_value("420281199001011234 is away")
+    expect(page.locator('#failed-form [value="PATIENT_ABSENT"]')).to_be_checked()
+    note.fill("bed 3 is away")
     page.click('#failed-form [value="yes"]')
     expect(page.locator('tr[data-accession="2611220048"]')).to_contain_text("Collection failed")
     assert [tube.state for tube in all_tubes(app)] == ["collected", "collection_failed"]

@@ -270,7 +270,8 @@ def test_both_sign_on_their_own_devices_without_a_signal(
     nurse.click("[data-hand-over]")
     nurse.locator(f"[data-give-row='{loaded.numbers[BOX_AMBIENT]}'] input").uncheck()
     canvas = nurse.locator("canvas.offer-code")
-    expect(canvas).to_have_attribute("data-text", re.compile(rf"^LRH1/[0-9A-F]{{32}}/P/\d{{10}}/{number}\.9$"))
+    code = rf"^LRH1/[0-9A-F]{{32}}/P/\d{{10}}/{number}\.9/[0-9A-F]{{16}}$"
+    expect(canvas).to_have_attribute("data-text", re.compile(code))
     text = str(canvas.get_attribute("data-text"))
     picture = tmp_path / "code.png"
     canvas.screenshot(path=picture)

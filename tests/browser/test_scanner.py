@@ -97,6 +97,27 @@ def test_photo_wedge_and_typing(scan_page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scan_page", [0.0], indirect=True)
+def test_a_number_of_digits_alone_keeps_its_zeros(scan_page: Page, tmp_path: Path) -> None:
+    """A hospital's barcode, in Code 128's set of digits: by photo, by a keyboard scanner and typed it is the same."""
+    code = scan_page.locator("[data-scan-code]")
+    expect(scan_page.locator("[data-scan-camera]")).to_be_enabled()
+    for number in ("000123456789", "00012345678"):
+        photo = tmp_path / f"{number}.png"
+        label(number, 0).save(photo)
+        scan_page.set_input_files("[data-scan-photo]", photo)
+        expect(code).to_have_text(number, timeout=30_000)
+    for number in ("000987654321", "00098765432"):
+        scan_page.locator("h1").first.click()
+        scan_page.keyboard.type(number)
+        scan_page.keyboard.press("Enter")
+        expect(code).to_have_text(number)
+    scan_page.fill("[data-scan-entry] input", "000555")
+    scan_page.keyboard.press("Enter")
+    expect(code).to_have_text("000555")
+    assert scan_page.errors == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("scan_page", [0.0], indirect=True)
 def test_wedge_leaves_typing_alone(scan_page: Page) -> None:
     """Slow typing in a field stays in the field and is no scan; a burst of a whole label into the same field
     is taken as a scan and leaves the field as it was."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +22,7 @@ from logistics.services import alert_channels, alert_network, delivery
 from logistics.services.alert_network import Allowed
 from tests import factories as f
 from tests.logistics.test_delivery import LOCAL, channel, deliver, raised, rows, web_server
+from tests.servers import serving
 
 MESSAGE = {"title": "t", "text": "line\nhttp://x/alerts/1", "dedup_id": "1:1:raised", "critical": False}
 
@@ -50,15 +50,8 @@ def robot(answer: dict[str, Any]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         def log_message(self, *_: Any) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.server_port, kept
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        yield port, kept
 
 
 def test_the_checked_address_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,19 @@ def test_a_tube_declared_missing_by_mistake_is_looked_for_again(world: Session) 
     assert rebuild.differences(world) == []
 
 
+def test_a_tube_found_by_mistake_is_not_taken_back_by_a_word(world: Session) -> None:
+    """Declared missing, then received all the same: the search ended with it. It is not left delivered and in no box,
+    with a line that says it was scanned; the manager gives it up instead."""
+    number = f.delivered(world)
+    subject = {"consignment": number, "specimen": "2611220047"}
+    f.done(world, "receiver", f.act("declare_missing", subject))
+    f.done(world, "receiver", f.act("receive", subject, {"condition": "good"}))
+    result = f.done(world, "receiver", correct("2611220047", last_seq(world, "2611220047")))
+    assert (result["undone"], result["state"], line(world, number, "2611220047")) == (False, "received", "scanned")
+    assert f.done(world, "manager", f.act("lost", {"specimen": "2611220047"}))["state"] == "lost"
+    assert rebuild.differences(world) == []
+
+
 def test_once_something_was_built_on_it_a_correction_is_a_remark(world: Session) -> None:
     """A collection declared wrong after packing changes no state: the box is still what it is."""
     f.collected(world, "T1")

@@ -29,6 +29,8 @@ from logistics.services import alert_channels, alerts, delivery, escalation
 from tests import factories as f
 from tests.conftest import Assembly
 from tests.factories import START
+from tests.servers import serving
+from web.worker import SCHEDULE_S
 
 pytestmark = pytest.mark.both_databases
 LOCAL = ("127.0.0.1", "localhost")
@@ -102,15 +104,8 @@ def web_server(answers: list[int] | None = None) -> Iterator[tuple[str, list[tup
         def log_message(self, *_: Any) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook", kept
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        yield f"http://127.0.0.1:{port}/hook", kept
 
 
 @contextmanager
@@ -367,6 +362,14 @@ def test_a_killed_worker_loses_nothing(app: Flask, assembly: Assembly, world: Se
         later = row.lease_until + timedelta(seconds=1)
         assert deliver(app, wall=lambda: later) == 1
     assert [body["id"] for _, body in kept] == [row.dedup_id] * times
+
+
+def test_what_a_dead_worker_left_is_sent_within_a_minute(dialect: str) -> None:
+    """Its lease, the next round of the outbox and ten seconds for a new worker to start; no sending takes as long as
+    the lease."""
+    rounds = timedelta(seconds=SCHEDULE_S["logistics.tasks.deliver_outbox"])
+    assert delivery.LEASE + rounds + timedelta(seconds=10) <= timedelta(minutes=1)
+    assert 2 * timedelta(seconds=alert_channels.CONNECT_S + alert_channels.READ_S) < delivery.LEASE
 
 
 def test_a_lost_lease_marks_nothing(app: Flask, world: Session) -> None:

@@ -41,9 +41,8 @@ from logistics.models import (
     ManifestVersion,
     Nonconformity,
     Pickup,
-    User,
 )
-from logistics.services import custody, half_signed, network, offers, overdue, rebuild
+from logistics.services import custody, half_signed, network, overdue, rebuild
 from tests import factories as f
 from tests.factories import act, do, done
 
@@ -56,16 +55,9 @@ def world(session: Session) -> Session:
     return session
 
 
-def offer(session: Session, username: str = "nurse") -> str:
-    """An id drawn for this giver's device."""
-    user = session.scalars(select(User).where(User.username == username)).one()
-    drawn = offers.draw(session, user, count=1, now=f.START)[0]
-    session.commit()
-    return drawn
-
-
 def taker_half(number: str, handover: str, *, count: int = 2, at: datetime = f.START, **more: Any) -> Act:
-    payload = {"method": "app", "handover_id": handover, "count": count, **more}
+    """The courier has scanned the code a moment ago."""
+    payload = {"method": "app", "code": f.shown(handover, {number: count}, at=at), "count": count, **more}
     return act("hand_over", {"consignment": number}, payload, site=f.TOWN, at=at)
 
 
@@ -94,7 +86,7 @@ def second_box(session: Session) -> str:
 def test_custody_passes_on_the_takers_half_and_the_giver_signs_later(world: Session) -> None:
     """The courier takes the box by the giver's code: his hands at once, 'outstanding' until the nurse's half comes;
     then both names and times are on record, and two events carry one handover id."""
-    number, handover = f.sealed(world), offer(world)
+    number, handover = f.sealed(world), f.offer(world)
     result = done(world, "courier", taker_half(number, handover))
     assert (result["state"], result["meaning"]) == ("in_transit", "pickup")
     before = row(world)
@@ -116,7 +108,7 @@ def test_custody_passes_on_the_takers_half_and_the_giver_signs_later(world: Sess
 
 def test_the_givers_half_alone_passes_nothing(world: Session) -> None:
     """What the giver signs before the taker leaves the box where it is; the taker's half then completes it."""
-    number, handover = f.sealed(world), offer(world)
+    number, handover = f.sealed(world), f.offer(world)
     done(world, "nurse", giver_half(number, handover))
     assert world.get_one(Consignment, number, populate_existing=True).state == "sealed"
     assert world.scalars(select(HandoverHalf)).one().state == WAITING
@@ -130,23 +122,17 @@ def test_a_code_that_nobody_showed_takes_nothing(world: Session) -> None:
     """An invented id, somebody else's id, the own id and an id of yesterday's visit are refused; nothing moves."""
     number = f.sealed(world)
     invented = do(world, "courier", taker_half(number, str(uuid.uuid4())))
-    foreign = do(world, "courier", taker_half(number, offer(world, "nurse2")))
-    own = do(world, "courier", taker_half(number, offer(world, "courier")))
-    named = do(world, "courier", taker_half(number, offer(world), other="receiver"))
+    foreign = do(world, "courier", taker_half(number, f.offer(world, "nurse2")))
+    own = do(world, "courier", taker_half(number, f.offer(world, "courier")))
+    named = do(world, "courier", taker_half(number, f.offer(world), other="receiver"))
     assert [one.code for one in (invented, foreign, own, named)] == [
         "offer_unknown", "signer_elsewhere", "two_people_needed", "offer_of_other",
     ]  # fmt: skip
-    handover = offer(world)
-    done(world, "courier", taker_half(number, handover))
-    other = second_box(world)
-    stale = do(world, "courier", taker_half(other, handover, count=1, at=f.START + timedelta(hours=3)))
-    assert stale.code == "offer_used"
-    assert world.get_one(Consignment, other, populate_existing=True).holder is None
 
 
 def test_nobody_signs_for_another_giver(world: Session) -> None:
     """The giver's half comes from the one for whom the id was drawn, by his own session, or not at all."""
-    number, handover = f.sealed(world), offer(world)
+    number, handover = f.sealed(world), f.offer(world)
     done(world, "courier", taker_half(number, handover))
     for who in ("nurse2", "receiver", "courier"):
         assert do(world, who, giver_half(number, handover)).code == "offer_of_other"
@@ -163,7 +149,7 @@ def test_a_half_that_differs_is_kept_and_told(
 ) -> None:
     """Another count, taker or meaning: kept beside the taker's half, named, one alert, in either order of arrival;
     when the giver signs again as it was, the handover is signed and the incident ends."""
-    number, handover = f.sealed(world), offer(world)
+    number, handover = f.sealed(world), f.offer(world)
     pair = [("nurse", giver_half(number, handover, **said)), ("courier", taker_half(number, handover))]
     for who, half in pair if giver_first else reversed(pair):
         done(world, who, half)
@@ -179,7 +165,7 @@ def test_a_half_that_differs_is_kept_and_told(
 
 def test_the_giver_signed_for_another_box(world: Session) -> None:
     """The courier took a box that the giver's half does not name: custody has passed, and it is told."""
-    number, other, handover = f.sealed(world), second_box(world), offer(world)
+    number, other, handover = f.sealed(world), second_box(world), f.offer(world)
     done(world, "nurse", giver_half(other, handover, count=1))
     done(world, "courier", taker_half(number, handover))
     assert (row(world).state, row(world).differs) == (DIFFERS, "consignment")
@@ -188,7 +174,7 @@ def test_the_giver_signed_for_another_box(world: Session) -> None:
 
 def test_half_signed_for_half_an_hour_is_told(world: Session) -> None:
     """Nothing before thirty minutes; then one alert, which ends when the other half arrives."""
-    number, handover = f.sealed(world), offer(world)
+    number, handover = f.sealed(world), f.offer(world)
     done(world, "courier", taker_half(number, handover))
     assert half_signed.sweep(world, now=f.START + timedelta(minutes=29)) == []
     late = f.START + timedelta(minutes=31)
@@ -205,7 +191,7 @@ def test_half_signed_for_half_an_hour_is_told(world: Session) -> None:
 
 def test_one_of_nine_refused_by_code(world: Session) -> None:
     """The giver signs for what went: with one refused he states one less, and both agree."""
-    number, handover = f.sealed(world, ("T1", "T2")), offer(world)
+    number, handover = f.sealed(world, ("T1", "T2")), f.offer(world)
     refused = [{"specimen": "T2", "reason": "LEAKED"}]
     done(world, "courier", taker_half(number, handover, count=1, refused=refused, seal_now="SLNOW01"))
     done(world, "nurse", giver_half(number, handover, count=1))
@@ -342,7 +328,7 @@ def test_any_order_of_the_acts_ends_in_the_same_record(world: Session, given_cou
     """Two boxes in one handover, both halves, other acts between, everything sent twice, in every order that keeps
     the boxes sealed before they are fetched: one final record; nothing is ever received before it is handed over."""
     number, other = f.sealed(world), second_box(world)
-    handover = offer(world)
+    handover = f.offer(world)
     counts = {number: given_count, other: 1}
     payload = {"handover_id": handover, "counts": counts, "other": "courier", "meaning": "pickup"}
     giver = act("sign_handover", {"consignments": [number, other]}, payload, site=f.TOWN)
@@ -463,7 +449,8 @@ def test_two_legs_with_a_transfer_at_the_county_centre(world: Session) -> None:
     world.commit()
     later = at + timedelta(hours=1)
     done(world, "courier", act("hand_over", here, on, site=f.COUNTY, at=later))
-    assert world.get_one(Consignment, number, populate_existing=True).expected_at == f.START + timedelta(hours=4)
+    one = world.get_one(Consignment, number, populate_existing=True)
+    assert (one.expected_at, one.departed_at) == (f.START + timedelta(hours=4), f.START)
     give = {"other": "courier2", "pin": f.PIN, "count": 1}
     assert done(world, "courier", act("hand_over", here, give, site=f.COUNTY, at=later))["meaning"] == "transfer"
     end = later + timedelta(hours=1)
@@ -531,6 +518,16 @@ def test_another_seal_than_the_one_on_record_is_put_on_record(world: Session) ->
     assert world.get_one(Consignment, number, populate_existing=True).state == "delivered"
 
 
+@pytest.mark.parametrize("seal", ["A", "SL123"])
+def test_a_short_seal_proves_no_handover(world: Session, seal: str) -> None:
+    """What the screen shows of such a number leaves hardly anything to look for at the box: the other must sign."""
+    number = f.sealed(world, seal=seal)
+    alone = act("hand_over", {"consignment": number}, {"seal_tail": seal[-4:], "count": 2}, site=f.TOWN)
+    assert do(world, "courier", alone).code == "seal_too_short"
+    signed = act("hand_over", {"consignment": number}, {"other": "nurse", "pin": f.PIN, "count": 2}, site=f.TOWN)
+    done(world, "courier", signed)
+
+
 def test_the_end_of_a_seal_cannot_be_guessed(world: Session) -> None:
     """Five wrong ends lock the consignment for everybody and the one who guesses for every consignment; the right one
     is refused meanwhile; each wrong one stands in the audit log without its characters."""
@@ -551,3 +548,15 @@ def test_the_end_of_a_seal_cannot_be_guessed(world: Session) -> None:
     entries = world.scalars(select(AuditEntry).where(AuditEntry.action == "seal_tail_wrong")).all()
     assert [entry.subject for entry in entries] == [number] * 5
     assert "X000" not in str([entry.detail for entry in entries])
+
+
+def test_an_id_of_a_handover_serves_no_other_one(world: Session) -> None:
+    """The delivery under the id of the pickup is refused, not told 'done'; the same handover again stays harmless."""
+    number = f.sealed(world)
+    named = {"handover_id": "7f0c2f3e-0000-4000-8000-000000000001", "pin": f.PIN, "count": 2}
+    take = act("hand_over", {"consignment": number}, {**named, "other": "nurse"}, site=f.TOWN)
+    done(world, "courier", take)
+    assert done(world, "courier", replace(take, id=str(uuid.uuid4())))["meaning"] == "pickup"
+    later = f.START + timedelta(hours=1)
+    bring = act("hand_over", {"consignment": number}, {**named, "other": "receiver"}, site=f.COUNTY, at=later)
+    assert do(world, "courier", bring).code == "offer_used"

@@ -16,7 +16,6 @@ from logistics.models import Specimen, User
 from logistics.services import seed
 from web.auth import authenticate
 from web.cli import import_ as command
-from web.i18n import compile_catalogs
 
 SHICHENG = "421223102"
 
@@ -24,7 +23,6 @@ SHICHENG = "421223102"
 @pytest.fixture
 def shell(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """The command runs in this process, on the application of the test, with a session of its own."""
-    compile_catalogs()
     seed.xianning_sites(session)
     seed.tests(session)
     seed.performing_sites(session)

@@ -147,3 +147,31 @@ def test_a_rack_and_one_of_its_tubes(app: Flask, world: Session) -> None:
     assert f.find(world, "T1").state == "rejected"
     assert received in {0, 1}  # the other was first, or this
     assert invariants.broken(world) == []
+
+
+def test_the_last_places_in_a_box(app: Flask, world: Session) -> None:
+    """Six tubes at once into a box with room for two more: two go in, and the box counts what lies in it."""
+    tubes = [f"T{number}" for number in range(7)]
+    for tube in tubes:
+        f.collected(world, tube)
+    world.get_one(Box, "BX-D").capacity = 3
+    done(world, "nurse", act("pack", {"specimen": tubes[0], "box": "BX-D"}))
+    posts = [("nurse", act("pack", {"specimen": tube, "box": "BX-D"}, at=LATER)) for tube in tubes[1:]]
+    world.close()
+    answers = at_once(app, posts, now=LATER)
+    assert sorted(answer.code for answer in answers) == ["box_full"] * 4 + ["done"] * 2
+    assert invariants.broken(world) == []
+
+
+def test_a_box_that_is_sealed_while_tubes_go_in(app: Flask, world: Session) -> None:
+    """What went in before stands on the manifest that was locked, what came after stays outside: nothing between."""
+    tubes = [f"T{number}" for number in range(5)]
+    for tube in tubes:
+        f.collected(world, tube)
+    number = done(world, "nurse", act("pack", {"specimen": tubes[0], "box": "BX-D"}))["consignment"]
+    posts = [("nurse", act("pack", {"specimen": tube, "box": "BX-D"}, at=LATER)) for tube in tubes[1:]]
+    posts.insert(2, ("nurse", act("seal", {"consignment": number}, {"seal": "SL-SHUT"}, at=LATER)))
+    world.close()
+    answers = at_once(app, posts, now=LATER)
+    assert {answer.code for answer in answers} <= {"done", "box_sealed"}
+    assert invariants.broken(world) == []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,13 +18,27 @@ from logistics.db import db
 from logistics.domain.access import Scope
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Alert, Counter, Courier, Job, Pickup, Plan, Site, Stop
-from logistics.services import overdue, pickups, planning, planning_insert, planning_problem, timetable
+from logistics.queries import dispatch
+from logistics.services import (
+    overdue,
+    pickups,
+    planning,
+    planning_edit,
+    planning_insert,
+    planning_odds,
+    planning_problem,
+    planning_versions,
+    timetable,
+)
+from routing import Site as Place
+from routing.travel import GeodesicProvider, TravelMatrix
 from tests import factories
 from tests.factories import CITY, COUNTY, OTHER_COUNTY, START, TOWN
 
 DAY = "2026-03-09"
 COUNTY_SCOPE = Scope("dispatcher", COUNTY, frozenset({COUNTY, TOWN}))
 ALL = Scope("dispatcher", CITY, everything=True)
+ROADS = GeodesicProvider()
 pytestmark = pytest.mark.both_databases
 
 
@@ -175,24 +190,16 @@ def test_a_plan_made_during_the_day_uses_only_what_is_left_of_it(world: Session,
     assert timetable.ensure(world, inside, day="2026-03-10", by="x", now=START + timedelta(days=2)) == []
 
 
-def test_use_by_and_trunk_departure_make_the_due_time(world: Session) -> None:
-    """A sealed box is due at its first tube's use-by; tubes for the city before the last trunk leaves."""
-    number = factories.sealed(world)
+def test_use_by_makes_the_due_time(world: Session) -> None:
+    """A sealed box is due at its first tube's use-by."""
+    factories.sealed(world)
     pickup = pickups.ready(world, TOWN, at=START, by="nurse")
     world.flush()
-    tube = factories.find(world, "2611220047")
-    tube.use_by_at = START + timedelta(hours=3)
+    factories.find(world, "2611220047").use_by_at = START + timedelta(hours=3)
     world.commit()
     draft = planning_problem.draft(world, day=DAY, scope_code=COUNTY, now=START)
     request = next(r for r in draft.problem.requests if r.id == f"P{pickup.id}")
     assert request.due_s == planning_problem.DayClock(DAY).s(START + timedelta(hours=3))
-    tube.use_by_at, tube.destination_code = None, CITY
-    world.commit()
-    draft = planning_problem.draft(world, day=DAY, scope_code=COUNTY, now=START)
-    request = next(r for r in draft.problem.requests if r.id == f"P{pickup.id}")
-    centre = world.get_one(Site, COUNTY)
-    assert planning_problem.DayClock(DAY).at(request.due_s) == timetable.trunk_latest(DAY, centre)
-    assert number
 
 
 def test_what_is_aboard_is_only_delivered_and_by_who_carries_it(world: Session) -> None:
@@ -267,13 +274,13 @@ def test_an_urgent_call_is_offered_with_its_price_and_published_on_acceptance(wo
     call = pickups.urgent(world, "T1", at=START, by="nurse", note="", within=timedelta(minutes=90))
     world.commit()
     began = time.monotonic()
-    offers = planning_insert.offers(world, plan, call.id, now=START)
+    offers = planning_insert.offers(world, plan, call.id, travel=ROADS, now=START)
     assert time.monotonic() - began < 1
     best = offers[0]
     assert best.courier == "courier"
     assert best.pickup_at <= call.latest_at
     assert best.extra_s >= 0
-    fresh = planning_insert.accept(world, plan, call.id, courier=best.courier, by="dispatcher", now=START)
+    fresh = planning_insert.accept(world, plan, call.id, courier=best.courier, travel=ROADS, by="dispatcher", now=START)
     world.commit()
     assert planning.published(world, DAY, COUNTY) is fresh
     assert plan.state == "superseded"
@@ -281,6 +288,26 @@ def test_an_urgent_call_is_offered_with_its_price_and_published_on_acceptance(wo
     assert call.id in [one for row in rows for one in row.pickup_ids]
     assert len({one for row in rows for one in row.pickup_ids}) == 4
     assert world.get_one(Pickup, call.id).state == "planned"
+
+
+def test_an_offer_is_worked_out_with_the_roads_of_the_installation(world: Session) -> None:
+    """On roads that are twice as slow, taking the call takes about twice as long."""
+
+    class Slow:
+        name = "slow"
+
+        def matrix(self, sites: Sequence[Place]) -> TravelMatrix:
+            found = ROADS.matrix(sites)
+            return replace(found, travel_s=found.travel_s * 2)
+
+    plan = planned(world)
+    publish(world, plan)
+    call = pickups.urgent(world, "T1", at=START, by="nurse", note="", within=timedelta(minutes=180))
+    world.commit()
+    fast = planning_insert.offers(world, plan, call.id, travel=ROADS, now=START)
+    slow = planning_insert.offers(world, plan, call.id, travel=Slow(), now=START)
+    ride = [found[0].delivery_at - found[0].pickup_at for found in (fast, slow)]
+    assert ride[1] > ride[0] * 1.5
 
 
 def test_taking_a_call_leaves_the_other_couriers_alone(world: Session) -> None:
@@ -292,7 +319,7 @@ def test_taking_a_call_leaves_the_other_couriers_alone(world: Session) -> None:
     before = {(row.id, row.arrive_at) for row in stops(world, plan) if row.courier == "courier2"}
     call = pickups.urgent(world, "T1", at=START, by="nurse", note="", within=timedelta(minutes=90))
     world.commit()
-    fresh = planning_insert.accept(world, plan, call.id, courier="courier", by="dispatcher", now=START)
+    fresh = planning_insert.accept(world, plan, call.id, courier="courier", travel=ROADS, by="dispatcher", now=START)
     world.commit()
     rows = stops(world, fresh)
     assert {(row.id, row.arrive_at) for row in rows if row.courier == "courier2"} == before
@@ -351,6 +378,46 @@ def test_an_urgent_call_is_taken_in_while_another_courier_is_hopelessly_late(
     app_clock.set(START + timedelta(hours=7, minutes=40))
     call = pickups.urgent(world, "T1", at=app_clock.now(), by="nurse", note="", within=timedelta(minutes=90))
     world.commit()
-    fresh = planning_insert.accept(world, plan, call.id, courier="courier", by="dispatcher", now=app_clock.now())
+    fresh = planning_insert.accept(
+        world, plan, call.id, courier="courier", travel=ROADS, by="dispatcher", now=app_clock.now()
+    )
     world.commit()
     assert {row.window_to_at.date() for row in stops(world, fresh) if row.window_to_at} == {START.date()}
+
+
+def test_a_plan_says_how_sure_it_is_and_how_good_it_could_be_at_best(world: Session) -> None:
+    """The job drives the plan many times and bounds its cost; an edit drops the chances, which were of other routes."""
+    plan = planned(world)
+    found = dispatch.plan(world, plan, "en")
+    stops = [stop for route in found["routes"] for stop in route["stops"]]
+    assert all(0 <= stop["on_time_pct"] <= 100 for stop in stops)
+    assert found["totals"]["likely_pct"] > 50
+    assert plan.result["lower_bound"] <= plan.result["cost"]
+    assert found["totals"]["within_pct"] >= 0
+    name = stops[0]["picked"][0]["request"]
+    planning_edit.leave_out(world, plan, [name], travel=ROADS, by="dispatcher", now=START)
+    after = dispatch.plan(world, plan, "en")
+    assert {stop["on_time_pct"] for route in after["routes"] for stop in route["stops"]} == {None}
+    assert after["totals"]["within_pct"] is None
+    planning_versions.undo(world, plan)
+    assert dispatch.plan(world, plan, "en")["totals"]["likely_pct"] == found["totals"]["likely_pct"]
+
+
+def test_chances_are_fitted_from_what_was_driven(world: Session) -> None:
+    """Legs that took half again as long as planned make the next plan less sure than the same plan without records."""
+    before = planning_odds.spread(world, day=DAY)
+    plan_id = _empty_plan(world)
+    for position in range(1, 40):
+        at = START - timedelta(days=2) + timedelta(minutes=20 * position)
+        late = at + timedelta(minutes=10 * position)  # each leg takes 25 minutes instead of 15
+        world.add(
+            Stop(
+                plan_id=plan_id, courier="courier", position=position, site_code=TOWN, kind="pickup", arrive_at=at,
+                depart_at=at + timedelta(minutes=5), state="done", actual_arrive_at=late,
+                actual_depart_at=late + timedelta(minutes=5),
+            )
+        )  # fmt: skip
+    world.commit()
+    after = planning_odds.spread(world, day=DAY)
+    assert (before.legs, after.legs) == (0, 38)
+    assert after.travel_factor(0.5) > before.travel_factor(0.5) + 0.1

@@ -33,7 +33,7 @@ SOURCES = {
     "alert", "alert_note", "alert_ladder", "alert_route", "channel", "delivery", "delivery_attempt", "audit_entry",
     "counter", "job", "saved_filter", "default_filter",
     "handover_offer", "waiting_act",  # what is under way
-    "pickup", "plan", "stop", "courier_position", "reading", "dead_letter", "quarantined_reading",
+    "pickup", "plan", "plan_version", "stop", "courier_position", "reading", "dead_letter", "quarantined_reading",
     "excursion", "excursion_change", "probe_state", "reading_hour", "ingest_heartbeat",  # planning and measuring
     "device_type", "device_topic", "calibration", "logger_file", "file_mapping", "profile_version", "box_forecast",
     "specimen_clock", "stability_version", "assessment", "assessed_tube",  # and what follows from it

@@ -117,6 +117,7 @@ def test_a_missing_tube_that_lies_in_the_next_box_closes_the_search(world: Sessi
     late = line(world, first, "T2")
     assert (late.outcome, late.found_site, late.found_in) == ("late", f.COUNTY, second)
     assert line(world, second, "T2").outcome == "unexpected"
+    assert f.find(world, "T2").missing_from is None
     assert world.scalars(select(Alert.state)).one() == "ended"
     assert the_findings(world) == [("T2", "TUBE_MISSING", "found"), ("T2", "UNEXPECTED", "received")]
     whole(world)
@@ -189,6 +190,24 @@ def test_a_missing_tube_never_left_the_township(world: Session) -> None:
     assert (late.outcome, late.found_site) == ("late", f.TOWN)
     assert the_findings(world) == [("T1", "TUBE_MISSING", "found")]
     whole(world)
+
+
+def test_a_tube_that_a_laboratory_received_is_not_found_at_its_origin(world: Session) -> None:
+    """Received at the county, sent on and missed at the city: the township has it no more, whatever its nurse says."""
+    number = f.delivered(world, ("T1",))
+    lab(world, "receive", {"specimen": "T1", "consignment": number}, GOOD)
+    f.find(world, "T1").destination_code = f.CITY
+    on = lab(world, "pack", {"specimen": "T1", "box": "BX-T"})["consignment"]
+    lab(world, "seal", {"consignment": on}, {"seal": "SL-ON"})
+    sign = {"pin": f.PIN, "count": 1}
+    done(
+        world, "courier", act("hand_over", {"consignment": on}, {**sign, "other": "receiver"}, site=f.COUNTY, at=LATER)
+    )
+    give = act("hand_over", {"consignment": on}, {**sign, "other": "cityreceiver"}, site=f.CITY, at=LATER)
+    done(world, "courier", give)
+    done(world, "cityreceiver", act("declare_missing", {"specimen": "T1", "consignment": on}, at=LATER))
+    assert do(world, "nurse", act("found", {"specimen": "T1"}, at=LATER)).code == "specimen_state"
+    assert f.find(world, "T1").state == "missing"
 
 
 def test_an_unknown_tube_stays_open_until_somebody_settles_it(world: Session) -> None:

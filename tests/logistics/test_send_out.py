@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from logistics.domain.acts import Status
 from logistics.errors import Conflict, Invalid
 from logistics.models import Box, Consignment, Contract, Handover, Site, Test, TestSite, User
 from logistics.services import contracts, legs, rebuild
@@ -152,6 +153,19 @@ def test_a_release_without_two_good_signatures_is_refused(world: Session) -> Non
         answer = do(world, "cityreceiver", act("release_send_out", {"consignment": number}, {**STRANGER, **changes}))
         assert answer.code == code
     assert world.get_one(Consignment, number, populate_existing=True).state == "sealed"
+
+
+def test_a_release_that_came_before_its_sealing_waits_with_its_signatures(world: Session) -> None:
+    """The witness's PIN was shown when it was sent and is kept nowhere: the release goes on when the sealing comes."""
+    at_city(world, "T1")
+    contracted(world)
+    load = done(world, "cityreceiver", act("pack", {"specimen": "T1", "box": "BX-CITY"}))["consignment"]
+    later = f.START + timedelta(minutes=10)
+    release = act("release_send_out", {"consignment": load}, STRANGER, at=later, offline=True)
+    assert do(world, "cityreceiver", release).status is Status.REVIEW
+    do(world, "cityreceiver", act("seal", {"consignment": load}, {"seal": "SL-CITY"}), now=later)
+    assert world.get_one(Consignment, load, populate_existing=True).state == "in_transit"
+    assert world.scalars(select(Handover.witness).where(Handover.consignment_number == load)).one() == "citysecond"
 
 
 def test_a_contract_that_ends_meanwhile_stops_the_release(world: Session) -> None:

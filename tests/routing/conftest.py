@@ -6,8 +6,7 @@ import pytest
 
 from routing.plan import Plan
 from routing.problem import Problem
-from routing.solve import travel_matrix
-from routing.travel import TravelMatrix
+from routing.travel import TravelMatrix, travel_matrix
 from tests.routing import cases
 
 

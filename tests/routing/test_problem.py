@@ -34,6 +34,20 @@ def test_a_problem_survives_the_round_trip(tiny: Problem) -> None:
     assert from_builtins(to_builtins(case), Problem) == case
 
 
+def test_json_without_the_further_rules_is_read_as_before(tiny: Problem) -> None:
+    """A file written before breaks, speeds, promises and the rest existed gives the same problem."""
+    raw = _raw(tiny)
+    del raw["speed_bands"], raw["incompatible"]
+    for wish in raw["requests"]:
+        for name in ("load_kind", "soft_due_s", "late_cost_per_hour", "courier_ids", "aboard_of", "aboard_since_s"):
+            del wish[name]
+        for name in ("promised_courier_id", "promised_pickup_s", "promise_tolerance_s", "change_cost"):
+            del wish[name]
+    for person in raw["couriers"]:
+        del person["breaks"]
+    assert problem_from_json(json.dumps(raw)) == tiny
+
+
 def test_a_plan_survives_the_round_trip(tiny_plan: Plan) -> None:
     """The plan that is stored is the plan that was made."""
     assert plan_from_json(to_json(tiny_plan)) == tiny_plan
@@ -43,6 +57,14 @@ def test_a_plan_survives_the_round_trip(tiny_plan: Plan) -> None:
 def _raw(tiny: Problem) -> dict[str, Any]:
     raw: dict[str, Any] = json.loads(to_json(tiny))
     return raw
+
+
+def _band(start_s: int) -> dict[str, float]:
+    return {"start_s": start_s, "factor": 0.5}
+
+
+def _rest(earliest_s: int, latest_s: int, duration_s: int) -> dict[str, int]:
+    return {"earliest_s": earliest_s, "latest_s": latest_s, "duration_s": duration_s}
 
 
 @pytest.mark.parametrize(
@@ -61,6 +83,26 @@ def _raw(tiny: Problem) -> dict[str, Any]:
         (("sites", 1, "lat"), 91, "out_of_range", "sites[1].lat"),
         (("couriers", 0, "cost_per_km"), -1, "out_of_range", "couriers[0].cost_per_km"),
         (("version",), 9, "bad_version", "version"),
+        (("speed_bands",), [{"start_s": 0, "factor": 0}], "out_of_range", "speed_bands[0].factor"),
+        (("speed_bands",), [_band(9), _band(9)], "not_in_order", "speed_bands[1].start_s"),
+        (("speed_bands",), [{"start_s": 0.5, "factor": 1}], "wrong_type", "speed_bands[0].start_s"),
+        (("speed_bands",), [{"start_s": 0, "speed": 1}], "unknown_field", "speed_bands[0].speed"),
+        (("incompatible",), [["blood", "blood"]], "same_kind", "incompatible[0]"),
+        (("incompatible",), [["blood", " "]], "empty_id", "incompatible[0]"),
+        (("incompatible",), [["blood"]], "bad_value", "incompatible[0]"),
+        (("couriers", 0, "breaks"), [_rest(9, 8, 1)], "window_reversed", "couriers[0].breaks[0]"),
+        (("couriers", 0, "breaks"), [_rest(1, 1, 0)], "out_of_range", "couriers[0].breaks[0].duration_s"),
+        (("couriers", 0, "breaks"), [_rest(1, 5, 9), _rest(13, 20, 9)], "breaks_overlap", "couriers[0].breaks[1]"),
+        (("couriers", 0, "breaks"), [{"earliest_s": 1}], "missing_field", "couriers[0].breaks[0].latest_s"),
+        (("requests", 1, "courier_ids"), ["C1", "C9"], "unknown_courier", "requests[1].courier_ids"),
+        (("requests", 0, "aboard_of"), "C9", "unknown_courier", "requests[0].aboard_of"),
+        (("requests", 0, "aboard_since_s"), 5, "missing_field", "requests[0].aboard_of"),
+        (("requests", 0, "promised_courier_id"), "C9", "unknown_courier", "requests[0].promised_courier_id"),
+        (("requests", 0, "promised_pickup_s"), -1, "out_of_range", "requests[0].promised_pickup_s"),
+        (("requests", 0, "promise_tolerance_s"), -1, "out_of_range", "requests[0].promise_tolerance_s"),
+        (("requests", 0, "change_cost"), -1, "out_of_range", "requests[0].change_cost"),
+        (("requests", 0, "late_cost_per_hour"), "free", "wrong_type", "requests[0].late_cost_per_hour"),
+        (("requests", 0, "soft_due_s"), 200_000, "out_of_range", "requests[0].soft_due_s"),
     ],
 )  # fmt: skip
 def test_a_bad_field_is_named(tiny: Problem, path: tuple[Any, ...], value: object, code: str, field: str) -> None:
@@ -107,6 +149,12 @@ def test_what_is_not_json_is_refused() -> None:
             "travel.travel_s",
         ),
         (replace(problem(), sites=(*problem().sites, Site("X", float("nan"), 0))), "out_of_range", "sites[3].lat"),
+        (problem([request(aboard_of="C1", max_ride_s=60)]), "missing_field", "requests[0].aboard_since_s"),
+        (
+            problem([request(aboard_of="C1", max_ride_s=60, aboard_since_s=-200_000)]),
+            "out_of_range",
+            "requests[0].aboard_since_s",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(case: Problem, code: str, field: str) -> None:

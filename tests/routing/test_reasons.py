@@ -7,7 +7,7 @@ import pytest
 from routing import COLD_2_8, FROZEN, Courier, Problem, Request, Window
 from routing.check import violations
 from routing.plan import Plan, Unserved
-from routing.solve import travel_matrix
+from routing.travel import travel_matrix
 from tests.routing.cases import HOUR, MIN, B, courier, planned, problem, request
 
 H8 = 8 * HOUR

@@ -7,7 +7,7 @@ from dataclasses import replace
 from routing.instance import Instance
 from routing.problem import Problem, Window
 from routing.schedule import earliest, latest, line_of, plan_times
-from routing.solve import travel_matrix
+from routing.travel import travel_matrix
 from tests.routing.cases import HOUR, MIN, B, courier, problem, request
 
 H8 = 8 * HOUR

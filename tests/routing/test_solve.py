@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +12,9 @@ import pytest
 from bench.xianning import xianning_problem
 from routing import COLD_2_8, Plan, PlanProgress, Problem, Site, Window, plan_from_json, problem_from_json, to_json
 from routing.check import violations
-from routing.instance import Instance
-from routing.model import SearchLimits, search
 from routing.problem import Priority
-from routing.prune import Pruned, prune
-from routing.schedule import earliest, line_of
-from routing.search.ruin import Improver, Rounds
-from routing.solve import SolveParams, solve, travel_matrix
-from routing.travel import FallbackProvider, GeodesicProvider, OsrmProvider
+from routing.solve import SolveParams, solve
+from routing.travel import FallbackProvider, GeodesicProvider, OsrmProvider, travel_matrix
 from tests.routing.cases import HOUR, LAB, MIN, QUICK, A, B, courier, planned, problem, random_problem, request
 
 H8 = 8 * HOUR
@@ -74,9 +68,9 @@ def test_pickup_windows_with_a_gap() -> None:
 
 
 def test_the_same_problem_gives_the_same_plan() -> None:
-    """With a solution limit the answer is reproducible to the byte, times of search aside."""
+    """With a limit of rounds the answer is reproducible to the byte, times of search aside."""
     case = random_problem(5)
-    first, second = (replace(solve(case, QUICK), search_s=0.0) for _ in range(2))
+    first, second = (replace(solve(case, QUICK), search_s=0.0, trace=()) for _ in range(2))
     assert to_json(first) == to_json(second)
 
 
@@ -92,7 +86,7 @@ def test_progress_falls_and_counts(tiny: Problem) -> None:
 
 
 def test_stop_keeps_the_best(tiny: Problem) -> None:
-    """Asked to stop after the first solution, the plan is complete, valid and says that it was stopped."""
+    """Asked to stop after the first report, the plan is complete, valid and says that it was stopped."""
     seen: list[PlanProgress] = []
     plan = solve(tiny, SolveParams(seconds=30), progress=seen.append, should_stop=lambda: bool(seen))
     assert plan.search_s < 5
@@ -122,24 +116,26 @@ def test_a_small_day_is_not_searched_for_the_whole_time(tiny: Problem) -> None:
     assert solve(tiny, SolveParams(seconds=10)).search_s < 3
 
 
-def test_ruin_and_recreate_never_makes_it_worse() -> None:
-    """From the start that OR-Tools gives: same or better score, every route holds exactly, nothing twice."""
-    case = xianning_problem(requests=60, couriers=6)
-    instance = Instance(case, travel_matrix(case))
-    pruned = prune(instance)
-    start = search(instance, pruned.possible, pruned.allowed, SearchLimits(5, 3)).visits
-    improver = Improver(instance, pruned.possible, pruned.allowed)
-    best, stopped = improver.run(start, Rounds(10, 40))
-    assert not stopped
-    assert improver.score(best, _left(pruned, best)) <= improver.score(start, _left(pruned, start))
-    assert all(earliest(line_of(instance, who, visits)) for who, visits in enumerate(best) if visits)
-    flat = [visit for visits in best for visit in visits]
-    assert len(flat) == len(set(flat))
+def test_without_a_compiler_or_tools_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where numba is absent the OR-Tools routing model makes the plan; it holds, and nothing possible is left out."""
+    monkeypatch.setattr("routing.solve.COMPILED", False)
+    case = xianning_problem(requests=30, couriers=8)
+    travel = travel_matrix(case)
+    plan = solve(case, SolveParams(seconds=5, iterations=20), travel=travel)
+    assert violations(case, plan, travel) == []
+    assert len(plan.unserved) <= 3
 
 
-def _left(pruned: Pruned, routes: Sequence[Sequence[int]]) -> list[int]:
-    served = {visit for visits in routes for visit in visits}
-    return [request for request in pruned.possible if request not in served]
+def test_a_given_plan_is_improved_from() -> None:
+    """A start that is good already is not lost: the first report is at least as good, and so is the plan."""
+    case = xianning_problem(requests=40, couriers=6)
+    travel = travel_matrix(case)
+    first = solve(case, SolveParams(iterations=400), travel=travel)
+    seen: list[PlanProgress] = []
+    again = solve(case, SolveParams(iterations=20, seed=9), travel=travel, start=first, progress=seen.append)
+    assert (len(again.unserved), again.cost) <= (len(first.unserved), first.cost + 0.01)
+    assert seen[0].unserved is not None
+    assert seen[0].unserved <= len(first.unserved)
 
 
 def test_the_example_of_the_documentation_works() -> None:
@@ -170,14 +166,13 @@ def test_one_impossible_request_does_not_empty_the_plan(tiny: Problem) -> None:
 
 
 def test_a_day_of_xianning() -> None:
-    """77 sites, 110 requests, 12 couriers: valid after a few seconds, and all but a few are served."""
+    """77 sites, 110 requests, 12 couriers: valid after some rounds, and all but a few are served."""
     case = xianning_problem(requests=110, couriers=12)
     travel = travel_matrix(case)
-    plan = solve(case, SolveParams(seconds=4), travel=travel)
+    plan = solve(case, SolveParams(iterations=2_000), travel=travel)
     assert violations(case, plan, travel) == []
     assert len(plan.unserved) <= 5
     assert all(item.remedies for item in plan.unserved)
-    assert plan.search_s < 8
 
 
 def test_the_command_line(tiny: Problem, tmp_path: Path) -> None:

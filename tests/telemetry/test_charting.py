@@ -74,3 +74,22 @@ def test_every_probe_of_a_box_is_a_line(session: Session) -> None:
     assert hot == (begin + 777 * MINUTE).timestamp()
     assert one.gaps == [((begin + 3999 * MINUTE).timestamp(), START.timestamp())]
     assert (two.count, two.temps) == (3, [6.0, None, 6.0, None, 6.0])
+
+
+@pytest.mark.both_databases
+def test_a_gap_is_what_the_logger_itself_left_out(session: Session) -> None:
+    """Five minutes without a reading are a gap for a logger of one minute, though no silence yet, and none for one of
+    five minutes."""
+    f.world(session)
+    minutes = [*range(5), *range(10, 15)]
+    for code, interval_s in (("LG-1", 60), ("LG-2", 300)):
+        devices.register(session, code, now=START, interval_s=interval_s)
+        devices.bind(session, code, "BX-C", at=START, now=START, probe=1)
+        rows = [{"at": (START + i * MINUTE).isoformat(), "temp_c": 5.0} for i in minutes]
+        body = json.dumps({"readings": rows}).encode()
+        store_batch(session, [Incoming(f"labrelay/v1/{code}/readings", body)], now=START + 15 * MINUTE)
+    session.commit()
+    end = START + 15 * MINUTE
+    one, two = charting.lines(session, "BX-C", START, end, now=end)
+    assert one.gaps == [((START + 4 * MINUTE).timestamp(), (START + 10 * MINUTE).timestamp())]
+    assert two.gaps == []

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from logistics.clock import FixedClock
 from logistics.errors import Conflict, Invalid, NotFound
 from logistics.models import Alert, Box
-from telemetry import devices, sequence, sweep, tasks
+from telemetry import calibration, devices, sequence, sweep, tasks
 from telemetry.models import Device
 from tests import factories as f
 from tests.factories import START
@@ -96,3 +96,30 @@ def test_spans_of_sequence_numbers() -> None:
     assert len(sequence.add([], range(0, 1000, 2))) == sequence.MOST_SPANS
     assert sequence.holds(spans, 4)
     assert not sequence.holds(spans, 7)
+
+
+def test_a_certificate_that_runs_out_is_told_once(session: Session) -> None:
+    """Within thirty days of its end, or past it: one alert at whose it is. It stays told when it was acknowledged, and
+    ends with a newer certificate; one that is good for longer, and a logger that is used no more, raise none."""
+    f.world(session)
+    for code, days in (("LG-1", 30), ("LG-2", -1), ("LG-3", 31), ("LG-4", -1)):
+        site = None if code == "LG-1" else f.COUNTY
+        devices.register(session, code, now=START, site_code=site, calibration_due=START + timedelta(days=days))
+    devices.bind(session, "LG-1", "BX-C", at=START, now=START)
+    devices.known(session, "LG-4").active = False
+
+    def told() -> list[tuple[str, str | None, str]]:
+        found = session.scalars(select(Alert).order_by(Alert.incident_key))
+        return [(one.params["device"], one.site_code, one.state) for one in found]
+
+    for _ in range(2):
+        assert calibration.sweep(session, now=START) == 2
+        session.commit()
+        assert told() == [("LG-1", f.TOWN, "open"), ("LG-2", f.COUNTY, "open")]
+    [first, second] = session.scalars(select(Alert).order_by(Alert.incident_key))
+    assert [note.kind for note in first.notes] == ["raised"]
+    second.acknowledged_at, second.state = START, "closed"
+    calibration.add(session, "LG-1", number="C-2", due_at=START + timedelta(days=400), username="admin", now=START)
+    calibration.sweep(session, now=START)
+    session.commit()
+    assert told() == [("LG-1", f.TOWN, "ended"), ("LG-2", f.COUNTY, "closed")]

@@ -1,4 +1,4 @@
-"""The crossing of a limit foretold from half an hour of readings, and what is told of it."""
+"""The crossing of a limit foretold from the last readings, and what is told of it."""
 
 from __future__ import annotations
 
@@ -79,6 +79,41 @@ def test_freezing_is_foretold_too() -> None:
     assert abs(found.at - (START + 300 * math.log(15 / 12) * MINUTE)) < max(found.error, 10 * MINUTE)
 
 
+def test_a_lid_opened_for_some_minutes_is_no_warning() -> None:
+    """The air leaps by three degrees and comes back within half an hour: at no instant is a crossing likely, though a
+    straight line through the rise would cross within minutes."""
+    series = [(START + i * MINUTE, 4.5 + 0.1 * (-1) ** i) for i in range(60)]
+    series += [(START + (60 + i) * MINUTE, 4.5 + 0.75 * (i + 1) + 0.1 * (-1) ** i) for i in range(4)]
+    series += [(START + (64 + i) * MINUTE, 4.5 + 3 * math.exp(-i / 22) + 0.1 * (-1) ** i) for i in range(30)]
+    assert max(temp_c for _, temp_c in series) > 7.4
+    for end in range(20, len(series) + 1):
+        found = outlook(series[:end], 2.0, 8.0)
+        assert found is None or found.chance < LIKELY, series[end - 1]
+
+
+def test_spent_packs_are_seen_among_opened_lids() -> None:
+    """One degree an hour, noise of a fifth and a lid an hour ago: foretold half an hour before."""
+    drift = [5.6 + i / 60 + 0.2 * (-1) ** i for i in range(110)]
+    series = [
+        (START + i * MINUTE, temp_c + (2 * math.exp(-(i - 40) / 20) if i >= 40 else 0))
+        for i, temp_c in enumerate(drift)
+    ]
+    found = outlook(series, 2.0, 8.0)
+    assert found is not None
+    assert found.chance > LIKELY
+    assert abs(found.at - (START + 144 * MINUTE)) < found.error
+
+
+def test_a_crossing_after_the_arrival_is_none() -> None:
+    """A box that is there a quarter of an hour before need not be told of."""
+    series = warming(240, 30.0)
+    here = series[-1][0]
+    late, soon = (outlook(series, 2.0, 8.0, until=here + minutes * MINUTE) for minutes in (60, 2))
+    assert late is not None
+    assert late.chance > LIKELY
+    assert soon is None
+
+
 def test_a_warning_stands_through_a_doubt() -> None:
     """It is raised by a likely crossing and ends only when the doubt lasts."""
     state = State().after(START, LIKELY / 2)
@@ -92,9 +127,10 @@ def test_a_warning_stands_through_a_doubt() -> None:
 
 
 @pytest.mark.both_databases
-def test_the_laboratory_is_warned_before_the_box_is_warm(session: Session) -> None:
-    """Tubes under way in a box that warms: one alert, brought up to date, ended when the box arrives; a box that is
-    there before the crossing raises none."""
+@pytest.mark.parametrize("expected_min", [180, 15])
+def test_the_laboratory_is_warned_before_the_box_is_warm(session: Session, expected_min: int) -> None:
+    """Tubes under way in a box that warms: one alert, brought up to date, ended when the box arrives, also for a box
+    that is overdue; one that is there before the crossing raises none."""
     f.world(session)
     devices.register(session, "LG-1", now=DAY - timedelta(hours=2), interval_s=120)
     devices.bind(session, "LG-1", "BX-C", at=DAY - timedelta(hours=1), now=DAY)
@@ -114,7 +150,7 @@ def test_the_laboratory_is_warned_before_the_box_is_warm(session: Session) -> No
 
     drive(0, 20)
     assert session.scalars(select(Alert)).all() == []
-    consignment.expected_at = DAY + timedelta(hours=3)
+    consignment.expected_at = DAY + expected_min * MINUTE
     session.commit()
     drive(20, 40)
     [alert] = session.scalars(select(Alert).where(Alert.kind == "forecast"))

@@ -20,7 +20,9 @@ import paho.mqtt.client as paho
 import psycopg
 import pytest
 from flask import Flask
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -60,15 +62,16 @@ def world(session: Session) -> Session:
 class Logger:
     """A logger's side: publishes with QoS 1, keeps what it is told."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311) -> None:
         self.heard: list[tuple[str, dict[str, object]]] = []
         parts = urlsplit(url)
-        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv311)
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=protocol)
         self.client.max_inflight_messages_set(200)
         self.client.on_message = lambda _c, _d, m: self.heard.append((m.topic, json.loads(m.payload)))
         self.client.connect(parts.hostname or "", parts.port or 0)
         self.client.loop_start()
-        self.client.subscribe([("labrelay/v1/+/receipt", 1), ("labrelay/v1/+/request", 1)])
+        for kind in ("receipt", "request"):
+            self.client.subscribe(f"labrelay/v1/+/{kind}", qos=1)
 
     def send(self, payload: bytes, device: str = "LG-1") -> paho.MQTTMessageInfo:
         return self.client.publish(f"labrelay/v1/{device}/readings", payload, qos=1)
@@ -153,6 +156,23 @@ def test_messages_become_rows_and_receipts(app: Flask, world: Session, broker: s
         assert receipts[-1] == 3
         eventually(lambda: state(world) == "ok")
     assert state(world) == "behind"
+
+
+def test_a_logger_that_speaks_mqtt_5_is_served(app: Flask, world: Session, broker: str) -> None:
+    """It connects, publishes with QoS 1 and properties of version 5, and hears its receipt; the row is there."""
+    logger = Logger(broker, "five", MQTTProtocolVersion.MQTTv5)
+    try:
+        with running(app, broker):
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.ContentType, properties.UserProperty = "application/json", ("firmware", "1.2")
+            logger.client.publish("labrelay/v1/LG-1/readings", payload(1), qos=1, properties=properties)
+            eventually(lambda: len(logger.heard) >= 1)
+        assert logger.client.protocol == MQTTProtocolVersion.MQTTv5
+        topic, body = logger.heard[0]
+        assert (topic, body["stored_up_to"]) == ("labrelay/v1/LG-1/receipt", 1)
+    finally:
+        logger.close()
+    assert world.scalar(select(func.count()).select_from(ReadingRow)) == 1
 
 
 def test_what_was_published_while_away_is_stored_on_return(

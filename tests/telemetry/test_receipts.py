@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from telemetry import topics
 from telemetry.ingest import BatchResult, Receipt, Request
+from telemetry.mqtt import BATCH_MESSAGES, Ingest
 from telemetry.receipts import ASK_AGAIN_S, ASK_MOST, HOLE_STANDS_S, TOGETHER_S, Mail
 
 
@@ -39,3 +41,18 @@ def test_only_a_hole_that_stays_is_asked_for() -> None:
     assert asked[0] == 10 + HOLE_STANDS_S
     assert len(asked) == ASK_MOST
     assert all(later - earlier > ASK_AGAIN_S for earlier, later in pairwise(asked))
+
+
+def test_nothing_is_asked_for_while_much_waits() -> None:
+    """After an outage the missing numbers stand in the queue: asking for them would make it longer. Once it is short,
+    they are asked for."""
+    asked: list[str] = []
+    ingest = Ingest("mqtt://127.0.0.1:1")
+    ingest._send = lambda topic, body: asked.append(topic)  # type: ignore[method-assign]
+    ingest._mail.add(BatchResult(requests=[Request("LG-1", 5, 7)], receipts=[Receipt("LG-1", 1, 4, (8,))]), -60.0)
+    ingest._taken = BATCH_MESSAGES
+    ingest._tell()
+    assert asked == [topics.receipt("LG-1")]
+    ingest.counters.messages = BATCH_MESSAGES
+    ingest._tell()
+    assert asked == [topics.receipt("LG-1"), topics.request("LG-1")]

@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from telemetry.excursion import EndedBy, Sample, detect
 from telemetry.exposure import exposure, mkt_c
-from telemetry.profile import AMBIENT, COLD, FROZEN, PROFILES
+from telemetry.profile import AMBIENT, COLD, FROZEN, PROFILES, Rule, RuleKind, Side
 from telemetry.silence import Watched, alert_due, group, silent_since
 from telemetry.simulator import BoxModel, Recording, stretches
 
@@ -182,3 +184,18 @@ def test_the_recording_replays() -> None:
     logger = Recording("LG-2", start=START, stretch="left_out")
     series = [(r.at, r.temp_c) for r in (logger.step(START + i * 5 * MINUTE) for i in range(80))]
     assert "above_25_at_once" in codes(series)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(list(Side)), st.integers(-300, 300), st.integers(0, 20), st.booleans())),
+    st.integers(-400, 400),
+)
+def test_the_clear_range_says_what_the_rules_say(limits: list[tuple[Side, int, int, bool]], tenths: int) -> None:
+    """At a limit, just beside it and anywhere else."""
+    rules = tuple(
+        Rule("r", RuleKind.IMMEDIATE, side, limit / 10, hysteresis_c=width / 10, inclusive=inclusive)
+        for side, limit, width, inclusive in limits
+    )
+    low_c, high_c = replace(COLD, rules=rules).clear_range
+    for temp_c in {tenths / 10, *(rule.limit_c for rule in rules)}:
+        assert (low_c <= temp_c <= high_c) == all(rule.cleared(temp_c) for rule in rules)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from logistics.domain.stability import Exposure
 from logistics.models import Specimen, SpecimenClock
 from logistics.services import clocks
-from telemetry import devices, sweep
+from telemetry import devices, sweep, tube_clock
 from telemetry.ingest import Incoming, store_batch
 from tests import factories as f
 from tests import warm_box
@@ -65,6 +65,28 @@ def test_the_order_of_arrival_changes_nothing(world: Session) -> None:
         world.commit()
     assert len(found) == 1
     assert clock(world, tube) not in found  # and without readings it is another
+
+
+def test_tubes_asked_about_together_say_what_each_says_alone(world: Session) -> None:
+    """One taken out right before a gap of the logger, one that stayed, one that was decided about: asked together the
+    gap of the others is not charged to the first, and each has its own end."""
+    f.sealed(world, ("A1", "A2", "A3"))
+    tubes = {name: f.find(world, name).id for name in ("A1", "A2", "A3")}
+    number = f.find(world, "A1").consignment_number
+    done(world, "nurse", act("unseal", {"consignment": number}, {"reason": "x"}, at=START + 59 * MINUTE))
+    done(world, "nurse", act("unpack", {"specimen": "A1"}, at=START + 60 * MINUTE))
+    world.commit()
+    store_batch(world, [message(*[(n, 6.0) for n in (*range(0, 60, 5), 58, 100, 105, 150, 155)])], now=NOW)
+    collected = dict.fromkeys(tubes.values(), (START, "cold_2_8"))
+    decided = {tubes["A3"]: START + 104 * MINUTE}
+    together, here = tube_clock.exposures(world, collected, now=NOW, decided=decided)
+    for name, one in tubes.items():
+        alone = tube_clock.exposures(world, {one: collected[one]}, now=decided.get(one, NOW))
+        assert (together[one], here[one]) == (alone[0][one], alone[1][one]), name
+    assert together[tubes["A1"]].unknown == timedelta(0)
+    assert together[tubes["A3"]].unknown == 42 * MINUTE
+    assert together[tubes["A3"]].total == 104 * MINUTE
+    assert together[tubes["A2"]].total == NOW - START
 
 
 def test_a_second_logger_speaks_for_a_silent_one(world: Session) -> None:

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from logistics.errors import Forbidden, Invalid
 from logistics.models import Alert
-from telemetry import devices, routes, topics
+from telemetry import devices, http, routes, topics
 from telemetry.ingest import BatchResult, Incoming, store_batch
 from telemetry.models import DeadLetter, Device, QuarantinedReading, ReadingRow
 from telemetry.reading import DeadReason
@@ -233,3 +234,19 @@ def test_a_time_of_arrival_is_kept_when_it_is_decoded_again(world: Session) -> N
     store_batch(world, [incoming], now=LATER + MINUTE)
     world.commit()
     assert world.scalars(select(ReadingRow.at)).all() == [START]
+
+
+def test_gateways_of_other_makers_post_their_own_bodies(world: Session) -> None:
+    """ChirpStack's event and a Ruuvi Gateway's body are stored for the devices that the register has for them; for a
+    device that is not the sender's, or nobody's, nothing is."""
+    registered(world, "LW-1", "chirpstack", "application/+/device/a84041000181af4f/event/+")
+    registered(world, "RG-1", "ruuvi", "ruuvi/C8:25:2D:8E:9C:2C/http", probes={"CB:B8:33:4C:88:4F": 1})
+    for name in ("chirpstack_up.json", "ruuvi_http.json"):
+        body = (FRAMES / name).read_bytes()
+        with pytest.raises(Forbidden):
+            http.store_body(world, body, now=LATER, allowed_devices=["LG-1"])
+        with pytest.raises(Invalid, match="device_missing"):
+            http.store_body(world, body.replace(b"a84041000181af4f", b"00").replace(b"9C:2C", b"9C:2D"), now=LATER)
+        assert http.store_body(world, body, now=LATER, allowed_devices=["LW-1", "RG-1"])["messages"][0]["stored"] == 1
+    world.commit()
+    assert sorted(world.scalars(select(ReadingRow.device_code))) == ["LW-1", "RG-1"]

@@ -18,8 +18,9 @@ from tests import servers
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def load(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The parsed file with ``${NAME}``, ``${NAME:-default}`` and ``${NAME:?message}`` filled in as compose does."""
+def load(environ: Mapping[str, str], *more: str) -> dict[str, Any]:
+    """The parsed file with ``${NAME}``, ``${NAME:-default}`` and ``${NAME:?message}`` filled in as compose does, and
+    what the files ``more`` put over it: volumes and ports are added, other keys take the place of the first's."""
 
     def fill(match: re.Match[str]) -> str:
         name, operator, rest = match.groups()
@@ -36,6 +37,11 @@ def load(environ: Mapping[str, str]) -> dict[str, Any]:
         return [filled(value) for value in node] if isinstance(node, list) else node
 
     document: dict[str, Any] = filled(yaml.safe_load((ROOT / "docker-compose.yml").read_text()))
+    for name in more:
+        for service, changes in filled(yaml.safe_load((ROOT / name).read_text()))["services"].items():
+            body = document["services"][service]
+            for key, value in changes.items():
+                body[key] = [*body.get(key, []), *value] if key in {"volumes", "ports"} else value
     return document
 
 

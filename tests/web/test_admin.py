@@ -311,12 +311,12 @@ def test_overview_names_every_part(admin: FlaskClient) -> None:
 
 def test_audit_log_is_filtered(app: Flask, admin: FlaskClient) -> None:
     """By words, user, action and day; a wrong day is said in words."""
-    admin.post("/admin/reasons", data={"code": "R1", "zh": "一", "en": "one", "kind": "reject"})
+    admin.post("/admin/reasons", data={"code": "REASON-FIRST", "zh": "一", "en": "one", "kind": "reject"})
     admin.post("/admin/sites/new", data=SITE)
     assert "NEW-1" in text(admin.get("/admin/audit"))
     assert "NEW-1" not in text(admin.get("/admin/audit?action=reason_added"))
     assert "NEW-1" in text(admin.get("/admin/audit?q=new-1&user=admin"))
-    assert "R1" not in text(admin.get("/admin/audit?subject=NEW-1"))
+    assert "REASON-FIRST" not in text(admin.get("/admin/audit?subject=NEW-1"))
     assert "reason" not in text(admin.get("/admin/audit?subject=nothing&lang=en")).split("</form>")[-1]
     assert "<td" not in text(admin.get("/admin/audit?to=2020-01-01"))
     assert admin.get("/admin/audit?from=yesterday").status_code == 400

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from flask_babel import force_locale
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -17,6 +19,7 @@ from logistics.models import Box, PrintEntry
 from tests import factories as f
 from tests.factories import act, done
 from tests.tamper import unlocked
+from web.consignment_words import countdown
 
 pytestmark = pytest.mark.both_databases
 Login = Callable[[FlaskClient, str], FlaskClient]
@@ -217,3 +220,14 @@ def test_only_those_concerned_see_it(manager: FlaskClient, session: Session, new
     courier = login(new_client(), "courier").get(f"/consignments/{number}?lang=en").get_data(as_text=True)
     assert "Recall" not in courier
     assert "/manager/alerts/" not in courier
+
+
+def test_a_whole_hour_is_said_without_minutes(app: Flask) -> None:
+    """'in 1 h', not 'in 1 h 0 min', nor 'in 60 min' half a minute earlier; before and after it, in both languages."""
+    said: list[str] = []
+    for locale in ("en", "zh_CN"):
+        with app.test_request_context(), force_locale(locale):
+            said += [countdown(f.START + timedelta(minutes=n), f.START) for n in (25, 59.6, 60, 190, -120, -61, -5)]
+    assert said[:7] == ["in 25 min", "in 1 h", "in 1 h", "in 3 h 10 min", "2 h ago", "1 h 1 min ago", "5 min ago"]
+    assert said[8] == "1 小时后"
+    assert said[11] == "2 小时前"

@@ -260,3 +260,58 @@ def test_every_page_opens_in_both_languages(
     for path in ("/dispatch/board", "/dispatch/plans", f"/dispatch/plans/{plan_id}"):
         answer = client.get(f"{path}?lang={lang}")
         assert answer.status_code == 200, path
+
+
+def edit(client: FlaskClient, plan_id: int, revision: int, **body: Any) -> Any:
+    return client.post(f"/api/v1/plans/{plan_id}/edits", json={"revision": revision, **body})
+
+
+def test_a_draft_is_edited_and_compared_over_the_api(
+    app: Flask, world: None, client: FlaskClient, login: Login
+) -> None:
+    """Left out, seen by a second dispatcher's stale edit as a conflict, compared with another draft, undone."""
+    login(client, "dispatcher")
+    plan_id, other_id = (int(order(client).json["id"]) for _ in range(2))
+    work(app)
+    found = client.get(f"/api/v1/plans/{plan_id}").json
+    request = found["routes"][0]["stops"][0]["picked"][0]["request"]
+    effects = client.post(f"/api/v1/plans/{plan_id}/effects", json={"requests": [request], "revision": 0}).json
+    assert [one["courier"] for one in effects["couriers"]] == ["courier"]
+    assert effects["couriers"][0]["best"]["same"]
+    answer = edit(client, plan_id, 0, action="leave_out", requests=[request])
+    assert (answer.status_code, answer.json["revision"]) == (200, 1)
+    stale = edit(client, plan_id, 0, action="undo")
+    assert (stale.status_code, stale.json["code"]) == (409, "plan_changed_meanwhile")
+    compared = client.get(f"/api/v1/plans/{other_id}/compare/{plan_id}").json["changes"]
+    assert [(one["request"], one["a"]["courier"], one["b"]) for one in compared] == [(request, "courier", None)]
+    page = client.get(f"/dispatch/compare?a={other_id}&b={plan_id}&lang=en").get_data(as_text=True)
+    assert "What differs" in page
+    assert client.get(f"/api/v1/plans/{plan_id}?lang=en").json["undo"] == "Site TOWN left out"
+    assert edit(client, plan_id, 1, action="undo").json["version"] == 0
+    changes = client.get(f"/api/v1/plans/{plan_id}/changes").json
+    assert changes["replaces"] is None
+    assert [len(one["new"]) for one in changes["couriers"]] == [1]
+    assert edit(client, plan_id, 2, action="fly").json["code"] == "edit_unknown"
+    assert edit(client, plan_id, 2, action="move", requests=["P999"], courier="courier").status_code == 404
+
+
+def test_the_plan_page_says_which_trunk_each_box_makes(
+    app: Flask, world: None, client: FlaskClient, login: Login
+) -> None:
+    """A township's box with a tube for the city: its run, what missing it costs; in both languages."""
+    with app.app_context():
+        session = db.session()
+        factories.sealed(session)
+        pickups.ready(session, TOWN, at=START, by="nurse")
+        factories.find(session, "2611220047").destination_code = CITY
+        session.commit()
+    login(client, "citydispatcher")
+    plan_id = int(order(client, CITY).json["id"])
+    work(app)
+    run = next(line for line in client.get(f"/api/v1/plans/{plan_id}").json["trunks"] if line["centre"] == COUNTY)
+    assert len(run["runs"][0]["boxes"]) == 1
+    chinese, english = (client.get(f"/dispatch/plans/{plan_id}?lang={lang}").text for lang in ("zh_CN", "en"))
+    assert "1 个站点的箱子赶得上" in chinese
+    assert "晚 24.0 小时到市中心" in chinese
+    assert "1 box makes it" in english
+    assert "24.0 h later in the city" in english

@@ -11,7 +11,6 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from logistics.clock import FixedClock
-from logistics.services import offers
 from tests import factories as f
 from tests.factories import act, done
 
@@ -26,15 +25,8 @@ def manager(session: Session, client: FlaskClient, login: Login) -> FlaskClient:
     return client
 
 
-def offer(session: Session) -> str:
-    """An id that the nurse's phone shows as a code."""
-    drawn = offers.draw(session, f.user(session, "nurse"), count=1, now=f.START)[0]
-    session.commit()
-    return drawn
-
-
 def taken(session: Session, number: str, handover: str, count: int = 2) -> None:
-    payload = {"method": "app", "handover_id": handover, "count": count}
+    payload = {"method": "app", "code": f.shown(handover, {number: count}), "count": count}
     done(session, "courier", act("hand_over", {"consignment": number}, payload, site=f.TOWN))
 
 
@@ -54,7 +46,7 @@ def test_a_missing_half_is_shown_after_thirty_minutes_until_it_comes(
     manager: FlaskClient, session: Session, app_clock: FixedClock
 ) -> None:
     """The courier took the box by the code and the nurse's phone has not sent her half: who, where, how many."""
-    number, handover = f.sealed(session), offer(session)
+    number, handover = f.sealed(session), f.offer(session)
     taken(session, number, handover)
     app_clock.set(f.START + timedelta(minutes=29))
     assert rows(manager) == []
@@ -73,7 +65,7 @@ def test_the_givers_half_alone_says_that_nothing_was_taken(
     manager: FlaskClient, session: Session, app_clock: FixedClock
 ) -> None:
     """By the record the box is still there: somebody must ask the courier."""
-    given(session, f.sealed(session), offer(session))
+    given(session, f.sealed(session), f.offer(session))
     app_clock.set(f.START + timedelta(minutes=31))
     (row,) = rows(manager)
     assert row.startswith("taker: BX-C")
@@ -82,7 +74,7 @@ def test_the_givers_half_alone_says_that_nothing_was_taken(
 
 def test_a_difference_is_shown_at_once_with_what_differs(manager: FlaskClient, session: Session) -> None:
     """She signed for three, he counted two: both numbers stand side by side, in both languages."""
-    number, handover = f.sealed(session), offer(session)
+    number, handover = f.sealed(session), f.offer(session)
     given(session, number, handover, count=3)
     taken(session, number, handover)
     (row,) = rows(manager)
@@ -97,7 +89,7 @@ def test_it_is_shown_to_the_offices_of_both_ends(
     manager: FlaskClient, session: Session, app_clock: FixedClock, new_client: New, login: Login
 ) -> None:
     """Dispatcher and auditor see it, the other county does not, a courier has no such page."""
-    taken(session, f.sealed(session), offer(session))
+    taken(session, f.sealed(session), f.offer(session))
     app_clock.set(f.START + timedelta(minutes=31))
     seen = {name: len(rows(login(new_client(), name))) for name in ("dispatcher", "auditor", "manager2")}
     assert seen == {"dispatcher": 1, "auditor": 1, "manager2": 0}

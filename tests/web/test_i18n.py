@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import pytest
+from babel.messages import Catalog
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -16,6 +20,23 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 def test_the_chinese_catalogue_is_whole() -> None:
     """No text without translation, none translated twice in two ways, none left over, no placeholder lost."""
     assert i18n.problems() == []
+
+
+def test_a_catalogue_half_written_is_read_by_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled beside running processes, each reads the whole old file until the whole new one is in its place."""
+    monkeypatch.setattr(i18n, "mo_file", lambda locale: tmp_path / locale / "messages.mo")
+    i18n.compile_catalogs()
+    whole = i18n.mo_file("zh_CN").read_bytes()
+
+    def die(handle: Any, _catalog: Catalog) -> None:
+        handle.write(whole[:2])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(i18n, "write_mo", die)
+    with pytest.raises(OSError, match="no space left"):
+        i18n.compile_catalogs()
+    assert i18n.mo_file("zh_CN").read_bytes() == whole
+    assert [path.name for path in tmp_path.glob("*/*")] == ["messages.mo"]
 
 
 def test_english_is_whole() -> None:

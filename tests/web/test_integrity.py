@@ -102,9 +102,23 @@ def test_bundles_from_the_browser_hold(
         report = verify_bundle(tmp_path / "bundle.zip", anchor=keys.from_pem(pem))
         assert report.whole, report.findings
         assert report.sealed
+        assert "unsigned" not in answer.headers["Content-Disposition"]
     session.rollback()
     logged = session.scalars(select(AuditEntry.subject).where(AuditEntry.action == "bundle_exported")).all()
     assert sorted(logged) == sorted([f"consignment:{record}", f"specimen:{tube}"])
     login(client, "auditor")
     digests = client.get("/integrity/digests.jsonl").get_data(as_text=True).splitlines()
     assert len(digests) == 1
+
+
+def test_a_bundle_from_a_process_without_the_key_says_that_it_is_unsigned(
+    record: str, client: FlaskClient, login: Login, app_settings: Settings, tmp_path: Path
+) -> None:
+    """As under compose, where the worker alone has the key: the file's name says so, and it is not whole."""
+    app_settings.signing_key_file.rename(app_settings.signing_key_file.with_name("elsewhere"))
+    answer = login(client, "manager").get(f"/custody/consignments/{record}/bundle")
+    assert f"custody-{record}-unsigned.zip" in answer.headers["Content-Disposition"]
+    (tmp_path / "bundle.zip").write_bytes(answer.data)
+    report = verify_bundle(tmp_path / "bundle.zip")
+    assert not report.whole
+    assert [one.detail for one in report.findings] == ["the bundle is not signed"]

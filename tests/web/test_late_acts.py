@@ -16,8 +16,10 @@ from werkzeug.test import TestResponse
 
 from logistics.clock import FixedClock
 from logistics.domain.acts import Act
+from logistics.integrity import check
 from logistics.models import Act as ActRow
-from logistics.models import AuditEntry, Consignment
+from logistics.models import AuditEntry, Box, Consignment
+from logistics.services import rebuild
 from tests import factories as f
 from tests.factories import act, do
 
@@ -116,6 +118,107 @@ def test_noted_it_stays_open_and_voided_it_changes_nothing(manager: FlaskClient,
     assert session.get_one(Consignment, number, populate_existing=True).state == "sealed"
 
 
+def other_box(session: Session, seal: str) -> None:
+    """Another box of the site is closed with this seal."""
+    session.add(Box(code="BX-C2", temp_class="cold_2_8", capacity=50, home_code=f.TOWN, location_code=f.TOWN))
+    f.collected(session, "T3")
+    do(session, "nurse", act("pack", {"specimen": "T3", "box": "BX-C2"}))
+    f.done(session, "nurse", act("seal", {"box": "BX-C2"}, {"seal": seal}))
+
+
+def used_seal(session: Session) -> tuple[str, Act]:
+    """A pickup without signal: one tube stayed behind, and the number of the new seal that was typed is on another
+    box. The consignment and the act."""
+    number = f.sealed(session, ("T1", "T2"))
+    other_box(session, "SLNOW01")
+    payload = {"other": "nurse", "pin": f.PIN, "count": 1, "refused": [{"specimen": "T2", "reason": "LEAKED"}],
+               "seal_now": "slnow01"}  # fmt: skip
+    return number, kept(session, "courier", "hand_over", {"box": "BX-C"}, payload=payload, site=f.TOWN)
+
+
+@pytest.mark.parametrize(("found", "kept_as"), [("SLNOW10", "SLNOW10"), ("", "")])
+def test_a_seal_number_that_cannot_be_is_put_right_when_applied(
+    manager: FlaskClient, session: Session, found: str, kept_as: str
+) -> None:
+    """As sent it is refused at the field, with all that was typed; with the number that was found out, or without one,
+    the pickup is in the record, which proves itself and is the same when it is made anew."""
+    number, late = used_seal(session)
+    page = manager.get("/review").get_data(as_text=True)
+    assert f'id="seal-{late.id}" name="seal_now" type="text" value="slnow01"' in page
+    refused = decide(manager, late, "apply", "asked the courier", seal_now="slnow01")
+    assert refused.status_code == 409
+    assert "SLNOW01" in beside(refused, "seal", late).upper()
+    assert 'value="asked the courier"' in refused.get_data(as_text=True)
+    assert status(session, late) == "review"
+
+    assert decide(manager, late, "apply", "asked the courier", seal_now=found).status_code == 302
+    session.rollback()
+    one = session.get_one(Consignment, number, populate_existing=True)
+    assert (one.holder, one.seal_number, one.manifest_version, one.tube_count) == ("courier", kept_as, 2, 1)
+    assert words(manager.get("/review?settled=1")).count("asked the courier") == 1
+    assert manager.get(f"/consignments/{number}").status_code == 200
+    assert check.verify(session, now=LATER).findings == []
+    assert rebuild.differences(session) == []
+
+
+def closed_with(session: Session, kind: str) -> tuple[str, Act]:
+    """A ``seal`` at the site or a ``reseal`` on the way, without signal, with a number that another box bears. The
+    consignment and the act."""
+    if kind == "reseal":
+        number = f.fetched(session, ("T1", "T2"))
+        other_box(session, "SLNOW01")
+        payload = {"seal": "slnow01", "reason": "SEAL_BROKEN"}
+        return number, kept(session, "courier", kind, {"consignment": number}, payload=payload)
+    for name in ("T1", "T2"):
+        f.collected(session, name)
+        number = f.done(session, "nurse", act("pack", {"specimen": name, "box": "BX-C"}))["consignment"]
+    other_box(session, "SLNOW01")
+    return number, kept(session, "nurse", kind, {"box": "BX-C"}, payload={"seal": "slnow01"})
+
+
+@pytest.mark.parametrize("found", ["SLNOW10", ""])
+@pytest.mark.parametrize(("kind", "version"), [("seal", 1), ("reseal", 2)])
+def test_a_box_that_was_closed_with_a_number_in_use_is_put_right_too(
+    manager: FlaskClient, session: Session, kind: str, version: int, found: str
+) -> None:
+    """The page asks for the number that is on the box; as sent it is refused at the field; with the number that was
+    found out, or without one, the box is closed by the record, which says so, proves itself and can be made anew."""
+    number, late = closed_with(session, kind)
+    page = manager.get("/review").get_data(as_text=True)
+    assert f'id="seal-{late.id}" name="seal_now" type="text" value="slnow01"' in page
+    for lang, asked in (("zh_CN", "箱上实际的封签号"), ("en", "Number of the seal that is on the box")):
+        assert asked in words(manager.get(f"/review?lang={lang}"))
+    refused = decide(manager, late, "apply", "asked him", seal_now=" slnow01")
+    assert refused.status_code == 409
+    assert "SLNOW01" in beside(refused, "seal", late).upper()
+    assert 'value="asked him"' in refused.get_data(as_text=True)
+
+    assert decide(manager, late, "apply", "asked him", seal_now=f" {found} ").status_code == 302
+    session.rollback()
+    one = session.get_one(Consignment, number, populate_existing=True)
+    assert (one.seal_number, one.manifest_version, one.tube_count) == (found, version, 2)
+    assert one.state == ("sealed" if kind == "seal" else "in_transit")
+    assert found or "without a number" in words(manager.get(f"/consignments/{number}"))
+    assert check.verify(session, now=LATER).findings == []
+    assert rebuild.differences(session) == []
+
+
+def test_a_seal_in_use_is_asked_for_also_when_something_else_stood_first(
+    manager: FlaskClient, session: Session
+) -> None:
+    """The wrong PIN was what the act waited for; the manager vouches, and only then the number shows to be in use."""
+    number, late = wrong_pin(session)
+    other_box(session, "SLNOW01")
+    assert 'name="seal_now"' not in manager.get("/review").get_data(as_text=True)
+    refused = decide(manager, late, "apply", "asked her")
+    assert refused.status_code == 409
+    assert "SLNOW01" in beside(refused, "seal", late)
+    assert f'id="seal-{late.id}" name="seal_now" type="text" value="SLNOW01"' in refused.get_data(as_text=True)
+    assert decide(manager, late, "apply", "asked her", seal_now="SLNOW10").status_code == 302
+    session.rollback()
+    assert session.get_one(Consignment, number, populate_existing=True).seal_number == "SLNOW10"
+
+
 def test_a_second_decision_is_told_that_it_comes_too_late(manager: FlaskClient, session: Session) -> None:
     """Two managers, or two clicks: the second is told, and nothing changes."""
     _, late = wrong_pin(session)
@@ -124,6 +227,17 @@ def test_a_second_decision_is_told_that_it_comes_too_late(manager: FlaskClient, 
     assert again.status_code == 409
     assert "Somebody has settled this already." in words(again)
     assert status(session, late) == "void"
+
+
+def test_nobody_vouches_for_his_own_act(manager: FlaskClient, session: Session) -> None:
+    """Else a manager alone could stand for the second signature of what he sent. He may note and void it."""
+    f.collected(session, "T1")
+    late = kept(session, "manager", "lost", {"specimen": "T1"}, at=LATER + timedelta(hours=5))
+    answer = decide(manager, late, "apply", "I know", occurred_at="2026-03-09T09:12")
+    assert answer.status_code == 409
+    assert "You did this yourself" in words(answer)
+    assert (status(session, late), f.find(session, "T1").state) == ("review", "collected")
+    assert decide(manager, late, "void", "a slip").status_code == 302
 
 
 def test_what_does_not_fit_is_refused_with_the_reason_and_keeps_the_word(

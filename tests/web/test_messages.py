@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ERRORS = {"Invalid", "Forbidden", "NotFound", "Conflict", "Unavailable", "LabrelayError", "Refusal"}
 PACKAGES = ("logistics", "telemetry", "web")
 # How codes are put together at run time: a prefix says where a code of the planner is shown, an ending what is added.
-PREFIXES = ("unserved_", "remedy_", "notice_")
+PREFIXES = ("unserved_", "remedy_", "notice_", "move_")
 ENDINGS = ("_area", "_suggest")
 
 

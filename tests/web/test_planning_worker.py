@@ -17,7 +17,7 @@ import pytest
 
 from web import processes
 
-TOWNSHIPS = 30
+TOWNSHIPS = 80
 PREPARE = """
 import os
 from datetime import timedelta
@@ -32,7 +32,7 @@ from tests import factories
 from web.app import create_app
 from web.settings import Settings
 
-TOWNSHIPS = 30
+TOWNSHIPS = 80
 app = create_app(Settings.from_env(os.environ))
 with app.app_context():
     Base.metadata.create_all(db.engine)
@@ -69,7 +69,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def eventually(check: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
+def eventually(check: Callable[[], Any], what: str, timeout_s: float = 240.0) -> Any:
     deadline = time.monotonic() + timeout_s
     while True:
         found = check()

@@ -135,9 +135,9 @@ def test_tubes_for_the_next_laboratory_wait_on_the_forward_page(
     """HBA1C is done in the city: received here, it waits to be forwarded, and packs into a box for the city."""
     f.collected(session, "2611220047", ("HBA1C",))
     number = f.done(session, "nurse", f.act("pack", {"specimen": "2611220047", "box": "BX-C"}))["consignment"]
-    f.done(session, "nurse", f.act("seal", {"consignment": number}, {"seal": "SL1"}))
+    f.done(session, "nurse", f.act("seal", {"consignment": number}, {"seal": "SL0001"}))
     f.done(
-        session, "courier", f.act("hand_over", {"consignment": number}, {"seal_tail": "SL1", "count": 1}, site=f.TOWN)
+        session, "courier", f.act("hand_over", {"consignment": number}, {"seal_tail": "0001", "count": 1}, site=f.TOWN)
     )
     f.done(session, "courier", f.act("arrive", site=f.COUNTY, at=LATER))
     payload = {"other": "courier", "pin": f.PIN, "count": 1}

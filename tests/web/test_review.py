@@ -87,6 +87,21 @@ def test_bytes_that_are_no_act(nurse: FlaskClient, raw: bytes) -> None:
     assert answer.status_code in (200, 400), answer.get_data(as_text=True)
 
 
+@pytest.mark.parametrize("where", ["payload", "id", "subject"])
+def test_half_a_character_refuses_its_own_act_alone(nurse: FlaskClient, where: str) -> None:
+    """A lone surrogate makes one act no JSON; those before and behind it in the list are recorded all the same."""
+    bad = one(payload={"note": "\ud800"})
+    if where == "id":
+        bad["id"] = "a\udfff"
+    elif where == "subject":
+        bad = one(subject={"specimen": "T\udbff"})
+    answer = nurse.post("/api/v1/acts", data=json.dumps({"acts": [one(), bad, one()]}), content_type="application/json")
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    entries = answer.json["answers"]
+    assert [entry["status"] for entry in entries] == ["done", "refused", "done"]
+    assert (entries[1]["code"], entries[1]["id"]) == ("json_malformed", "a?" if where == "id" else bad["id"])
+
+
 def test_a_name_sent_in_an_act_is_masked_before_it_is_kept(nurse: FlaskClient, session: Session) -> None:
     """A client that sends a patient's name finds it nowhere in the database: not in the act, not on the tube."""
     sent = one(payload={"tests": ["CBC"], "patient_ref": "欧阳修文", "order_number": "O-1"})

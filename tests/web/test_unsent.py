@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 import openpyxl
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from logistics.clock import FixedClock
-from logistics.models import AuditEntry, Box
+from logistics.models import AuditEntry, Box, Specimen
+from logistics.queries import unsent as queries
 from tests import factories as f
 from tests.factories import act, done
 
@@ -150,3 +151,31 @@ def test_the_file_holds_the_same_rows(waiting: Session, client: FlaskClient, log
     waiting.rollback()
     logged = waiting.scalars(select(AuditEntry.detail).where(AuditEntry.action == "exported")).all()
     assert [entry["filter"] for entry in logged] == [{"site": "TOWN", "kind": "not_packed"}, {}]
+
+
+def test_tubes_elsewhere_are_found_along_their_index(session: Session) -> None:
+    """Of thousands that lie at their laboratory one is elsewhere: neither database reads the thousands to find it."""
+    f.world(session)
+    f.collected(session, "2611220047")
+    session.commit()
+    names = [
+        column.name for column in Specimen.__table__.columns if column.name not in {"id", "accession", "accession_key"}
+    ]
+    others = ", ".join("destination_code" if name == "location_code" else name for name in names)
+    serial = "WITH RECURSIVE serial(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM serial WHERE n < 5000)"
+    session.execute(
+        text(
+            f"INSERT INTO specimen (id, accession, accession_key, {', '.join(names)}) {serial} "
+            f"SELECT 1000 + n, 'X' || n, 'X' || n, {others} FROM specimen, serial"
+        )
+    )
+    session.execute(text("UPDATE specimen SET location_code = 'COUNTY2' WHERE id = 1001"))
+    session.commit()
+    session.execute(text("ANALYZE"))
+    [_, passing] = queries._queries(None)
+    said = passing.with_only_columns(Specimen.id).compile(
+        dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True}
+    )
+    how = "EXPLAIN" if session.get_bind().dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    plan = "\n".join(str(row) for row in session.execute(text(f"{how} {said}")))
+    assert "ix_specimen_elsewhere" in plan, plan

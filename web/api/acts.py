@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify
 from flask.blueprints import BlueprintSetupState
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from logistics.errors import Invalid, LabrelayError
 from logistics.services import custody, together
 from web import auth, remembered
 from web.access import access
-from web.api.plain import refuse_nul
+from web.api.plain import listed, named, refuse_nul
 from web.gathering import Gathering
 from web.messages import sentence
 
@@ -72,15 +72,8 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True):
 @access("collector", "courier", "dispatcher", "receiver", "manager")
 def post_acts() -> Response:
     """Record acts. Always answers per act, in the order they were sent."""
-    try:
-        envelope = msgspec.json.decode(request.get_data(), type=Envelope)
-    except msgspec.ValidationError as error:
-        raise Invalid("acts_malformed", field="acts", detail=str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Invalid("json_malformed", field="acts") from None
-    if len(envelope.acts) > MAX_ACTS:
-        raise Invalid("too_many_acts", field="acts", limit=MAX_ACTS)
-    answers = record([read(raw) for raw in envelope.acts])
+    sent = listed(Envelope, MAX_ACTS, malformed="acts_malformed", too_many="too_many_acts")
+    answers = record([read(raw) for raw in sent])
     return jsonify({"answers": answers})
 
 
@@ -130,15 +123,15 @@ def read(raw: msgspec.Raw) -> Act | dict[str, Any]:
     act_id = ""
     try:
         if len(bytes(raw)) > MAX_ACT_BYTES:
-            act_id = _id_of(raw)
+            act_id = named(raw, "id")
             raise Invalid("too_large", field="payload")
         one = msgspec.json.decode(raw, type=ActIn)
         act_id = one.id
         return to_act(one)
     except msgspec.ValidationError as error:
-        return refusal(act_id or _id_of(raw), Invalid("act_malformed", field="acts", detail=str(error)))
+        return refusal(act_id or named(raw, "id"), Invalid("act_malformed", field="acts", detail=str(error)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return refusal(act_id, Invalid("json_malformed", field="acts"))
+        return refusal(act_id or named(raw, "id"), Invalid("json_malformed", field="acts"))
     except LabrelayError as error:
         return refusal(act_id, error)
 
@@ -180,14 +173,6 @@ def to_act(sent: ActIn) -> Act:
 def degrees(value: float) -> str:
     """As text: the log holds no floats."""
     return str(Decimal(repr(value)))
-
-
-def _id_of(raw: msgspec.Raw) -> str:
-    try:
-        value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    return str(value.get("id", ""))[:64] if isinstance(value, dict) else ""
 
 
 def refusal(act_id: str, error: LabrelayError) -> dict[str, Any]:

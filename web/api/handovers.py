@@ -24,11 +24,11 @@ class DrawIn(msgspec.Struct, forbid_unknown_fields=True):
 @blueprint.post("/handover-offers")
 @access("collector", "courier", "receiver")
 def draw() -> Response:
-    """New handover ids for the one who asks; the page keeps them and shows one at a time to the taker."""
+    """New handover ids with their keys for the one who asks; the page shows one at a time to the taker, in a code."""
     try:
         sent = msgspec.json.decode(request.get_data() or b"{}", type=DrawIn)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Invalid("json_malformed", field="count") from None
     with transaction() as session:
-        ids = offers.draw(session, current_user, count=sent.count, now=clock.now())
-    return jsonify({"offers": ids})
+        drawn = offers.draw(session, current_user, count=sent.count, now=clock.now())
+    return jsonify({"offers": [{"id": one.id, "key": one.key} for one in drawn]})

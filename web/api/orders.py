@@ -15,7 +15,7 @@ from logistics.models import User
 from logistics.services import order_intake
 from logistics.services.order_intake import NewOrder, Taken, Tube
 from web.access import access
-from web.api.plain import refuse_nul
+from web.api.plain import listed, named, refuse_nul
 from web.auth import audit, scope
 from web.messages import sentence
 
@@ -61,17 +61,8 @@ def post_orders() -> Response:
     """Register orders. Answers per tube, in the order they were sent."""
     if request.mimetype != "application/json":
         raise Invalid("json_expected", field="orders")
-    try:
-        envelope = msgspec.json.decode(request.get_data(), type=Envelope)
-    except msgspec.ValidationError as error:
-        raise Invalid("orders_malformed", field="orders", detail=str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Invalid("json_malformed", field="orders") from None
-    except RecursionError:
-        raise Invalid("json_malformed", field="orders") from None
-    if len(envelope.orders) > MAX_ORDERS:
-        raise Invalid("too_many_orders", field="orders", limit=MAX_ORDERS)
-    entries = [read(raw) for raw in envelope.orders]
+    sent = listed(Envelope, MAX_ORDERS, malformed="orders_malformed", too_many="too_many_orders")
+    entries = [read(raw) for raw in sent]
     readable = [entry for entry in entries if isinstance(entry, NewOrder)]
     with transaction() as session:
         actor = session.get_one(User, current_user.id)
@@ -101,10 +92,13 @@ def read(raw: msgspec.Raw) -> NewOrder | dict[str, Any]:
         number = sent.order_number
         refuse_nul(msgspec.to_builtins(sent), field="orders")
         return to_order(sent)
-    except (UnicodeDecodeError, RecursionError):
-        return refusal(number, Invalid("json_malformed", field="orders"))
     except msgspec.ValidationError as error:
-        return refusal(number or _number_of(raw), Invalid("order_malformed", field="orders", detail=str(error)))
+        return refusal(
+            number or named(raw, "order_number"),
+            Invalid("order_malformed", field="orders", detail=str(error)),
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return refusal(number or named(raw, "order_number"), Invalid("json_malformed", field="orders"))
     except LabrelayError as error:
         return refusal(number, error)
 
@@ -146,14 +140,6 @@ def _word(value: str | None, field: str) -> str | None:
     if len(text) > MAX_TEXT or not text.isprintable():
         raise Invalid("field_malformed", field=field)
     return text or None
-
-
-def _number_of(raw: msgspec.Raw) -> str:
-    try:
-        value = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
-        return ""
-    return str(value.get("order_number", ""))[:MAX_TEXT] if isinstance(value, dict) else ""
 
 
 def refusal(order_number: str, error: LabrelayError) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
@@ -13,11 +13,13 @@ from logistics import clock, tasks
 from logistics.clock import wall_now
 from logistics.db import db, transaction
 from logistics.errors import Conflict, Invalid, NotFound
-from logistics.models import Pickup, Plan
+from logistics.models import Job, Pickup, Plan
+from logistics.planning_job import provider
 from logistics.queries import board as board_queries
 from logistics.queries import dispatch as queries
 from logistics.queries.dispatch import iso
-from logistics.services import legs, network, planning, planning_insert
+from logistics.services import legs, network, planning, planning_insert, planning_remedy
+from routing.travel import TravelProvider
 from telemetry import queries as telemetry
 from web.access import access
 from web.auth import audit, scope
@@ -26,6 +28,11 @@ from web.rendering import locale
 
 blueprint = Blueprint("plans_api", __name__, url_prefix="/api/v1")
 READERS = ("dispatcher", "manager", "administrator", "auditor")
+
+
+def travel() -> TravelProvider:
+    """The provider that plans of this installation are made with."""
+    return provider(current_app.extensions["labrelay.settings"].osrm_url)
 
 
 class PlanIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,10 +81,14 @@ def order_plan() -> tuple[Response, int]:
             name=sent.name,
         )
         audit(session, "plan_ordered", str(row.id), day=row.day, scope=row.scope_code)
-        answer = {"id": row.id, "state": row.state, "job": job.id, "url": f"/dispatch/plans/{row.id}"}
-        job_id = job.id
-    tasks.send(job_id)
+        answer = under_way(row, job)
+    tasks.send(answer["job"])
     return jsonify(answer), 201
+
+
+def under_way(row: Plan, job: Job) -> dict[str, Any]:
+    """The answer to whoever ordered a plan: where it will stand, and the job that makes it."""
+    return {"id": row.id, "state": row.state, "job": job.id, "url": f"/dispatch/plans/{row.id}"}
 
 
 @blueprint.get("/plans/<int:plan_id>")
@@ -93,6 +104,8 @@ def view(session: Session, row: Plan) -> dict[str, Any]:
     sites = {code: site["name"] for code, site in found["sites"].items()}
     names = {route["courier"]: route["name"] for route in found["routes"]}
     asked = {b["courier_id"] for one in found["unserved"] for b in one["couriers"]}
+    asked |= {one["params"]["courier_id"] for one in (*found["steps"], *found["unserved"])
+              if one and one["params"].get("courier_id")}  # fmt: skip
     names |= queries.user_names(session, asked - names.keys(), locale())
     words = Words(sites, names)
     for one in found["unserved"]:
@@ -104,6 +117,10 @@ def view(session: Session, row: Plan) -> dict[str, Any]:
             binding["sentence"] = words.reason(binding["code"], params)
         for remedy in one["remedies"]:
             remedy["sentence"] = words.remedy(remedy["code"], remedy["params"])
+            remedy["one_click"] = planning_remedy.may_apply(
+                remedy["code"], remedy["params"], day=row.day, now=clock.now()
+            )
+    found["undo"], found["redo"] = (words.step(one["action"], one["params"]) if one else None for one in found["steps"])
     for notice in found["notices"]:
         notice["sentence"] = words.notice(notice["code"], notice["params"])
     return found
@@ -115,7 +132,16 @@ def progress(plan_id: int) -> Response:
     """How far the search is: best cost so far, and its history [seconds, cost, unserved]."""
     session = db.session()
     row = planning.visible(session, plan_id, scope())
-    return jsonify({"id": row.id, "state": row.state, "notice": row.notice, "job": queries.job_of(session, row)})
+    return jsonify(
+        {
+            "id": row.id,
+            "state": row.state,
+            "revision": row.revision,
+            "notice": row.notice,
+            "job": queries.job_of(session, row),
+            "improvements": queries.improvements(session, row),
+        }
+    )
 
 
 @blueprint.post("/plans/<int:plan_id>/stop")
@@ -148,7 +174,7 @@ def pickup_offers(pickup_id: int) -> Response:
     """Who could take an open pickup beside what he has promised, and what it costs. Changes nothing."""
     session = db.session()
     row = _plan_for(session, pickup_id)
-    found = planning_insert.offers(session, row, pickup_id, now=clock.now())
+    found = planning_insert.offers(session, row, pickup_id, travel=travel(), now=clock.now())
     names = queries.user_names(session, [offer.courier for offer in found], locale())
     sites = queries.site_names(session, [offer.later_site for offer in found if offer.later_site], locale())
     offers = [_offer(offer, names, sites) for offer in found]
@@ -168,11 +194,13 @@ def insert_pickup(pickup_id: int) -> Response:
         row = _plan_for(session, pickup_id)
         courier = sent.courier
         if courier is None:
-            found = planning_insert.offers(session, row, pickup_id, now=now)
+            found = planning_insert.offers(session, row, pickup_id, travel=travel(), now=now)
             if not found:
                 raise Conflict("no_offer", field="pickup")
             courier = found[0].courier
-        fresh = planning_insert.accept(session, row, pickup_id, courier=courier, by=current_user.username, now=now)
+        fresh = planning_insert.accept(
+            session, row, pickup_id, courier=courier, travel=travel(), by=current_user.username, now=now
+        )
         audit(session, "pickup_inserted", str(pickup_id), plan=fresh.id, courier=courier)
         answer = {"plan": fresh.id, "replaces": row.id, "courier": courier, "state": fresh.state}
     return jsonify(answer)

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("web.cli.integrity:keys", "Show or replace the key that signs the custody log."),
     "export": ("web.cli.export:export", "Write a bundle that proves the custody of a consignment or tube."),
     "rebuild": ("web.cli.data:rebuild", "Replay the custody log into the projections, or compare them."),
+    "plan": ("web.cli.plan:plan", "Plan couriers for a problem file; needs no installation."),
     "demo": ("web.cli.demo:demo", "Play a simulated day through the public doors."),
     "i18n": ("web.cli.i18n:i18n", "Check and compile the translations."),
 }

@@ -46,12 +46,12 @@ def broker_init(
 def broker_files(folder: Path) -> None:
     """Write mosquitto's accounts and ACL anew from the register of loggers; the broker reads them at SIGHUP."""
     from logistics.db import db
-    from telemetry import keys
+    from telemetry import keys, routes
     from web.brokers import write_register
 
     with _app(settings()).app_context():
         found = keys.accounts(db.session())
-        write_register(folder, found)
+        write_register(folder, found, routes.filters(db.session()))
         click.echo(f"{len(found)} accounts of loggers and gateways.")
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAY_BEGINS = time(7, 30)
-DAY_ENDS = time(19, 0)
+DAY_ENDS = time(20, 30)
 RATE = 60.0  # simulated seconds a real second
 
 TUBES_LOW, TUBES_HIGH = 5, 12

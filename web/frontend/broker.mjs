@@ -1,4 +1,6 @@
 // The embedded MQTT broker where mosquitto is not installed: aedes with its queues on disk.
+// It acknowledges a message a moment before it has written it: a kill in between loses that one message, which has no
+// receipt from the ingest and is sent again by its logger.
 // Usage: node broker.mjs PORT FOLDER. Listens on this machine only. MQTT 3.1.1; shared subscriptions do not work.
 import { createServer } from 'node:net'
 import { mkdirSync } from 'node:fs'

@@ -72,6 +72,10 @@ MESSAGES = {
     "pin_wrong": _l("The PIN is wrong."),
     "pin_locked": _l("Too many wrong PINs. This PIN is locked for %(minutes)s minutes."),
     "signer_elsewhere": _l("Who signs here must work at this site."),
+    "signer_role": _l(
+        "A box is given by somebody of the site, and signed for by collectors, couriers and receivers alone."
+    ),
+    "seal_too_short": _l("The number of this seal is too short to prove a handover. Let the other person sign."),
     "seal_tail_wrong": _l("The last four characters do not match the seal. Look at the seal again."),
     "handover_count_differs": _l("You counted %(counted)s, the manifest has %(expected)s. Look again."),
     "seal_now_needed": _l(

@@ -50,6 +50,10 @@ MESSAGES = {
     "code_digits_lost": _l(
         "“%(value)s” has lost digits: Excel took it for a number. Format the column as text and export again."
     ),
+    "code_zeros_lost": _l(
+        "“%(value)s” is a number in Excel and shorter than other barcodes of its site (%(digits)s digits): zeros "
+        "before it may be lost. Format the column as text and export again."
+    ),
     "code_unprintable": _l("“%(value)s” cannot be a barcode: only Latin letters, digits and signs can."),
     "code_too_long": _l("“%(value)s” is longer than %(limit)s characters."),
     "number_unreadable": _l("“%(value)s” is not a number."),

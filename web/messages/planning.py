@@ -13,6 +13,7 @@ MESSAGES = {
     "plan_not_ready": _l("Only a plan that is ready can be published."),
     "plan_not_running": _l("This plan is not being worked out at the moment."),
     "plan_not_published": _l("This plan is not the published one any more. Open the current plan."),
+    "plan_not_driven_now": _l("Only the plan that is driven today can be planned anew from where everybody is."),
     "plan_problem_refused": _l("The day cannot be planned: %(problem)s. Check the sites and couriers."),
     "plan_cancelled": _l("Planning was taken back before it began."),
     "no_couriers": _l("No courier is on shift any more on %(day)s. Add a courier or choose another day."),
@@ -26,6 +27,42 @@ MESSAGES = {
     "offer_gone": _l("It does not fit with this courier any more. Ask for new offers."),
     "no_offer": _l("No courier can take this call in time beside what is promised. Plan again or call somebody in."),
     "job_given_up": _l("The job ended its worker several times and was given up. Tell the administrator."),
+    # edits of a draft
+    "plan_not_editable": _l("Only a draft that is ready can be changed. Open it again to see where it stands."),
+    "plan_changed_meanwhile": _l("Somebody else changed this plan meanwhile. What you see now is the newest state."),
+    "edit_body_malformed": _l("An edit names its action, the requests and the state of the plan it was made on."),
+    "edit_unknown": _l("There is no edit “%(action)s”."),
+    "request_unknown": _l("This plan does not know the pickup %(request)s."),
+    "courier_not_in_plan": _l("Courier %(courier)s is not on shift in this plan."),
+    "place_unknown": _l("The route has no place number %(place)s."),
+    "nothing_to_undo": _l("There is nothing to undo."),
+    "nothing_to_redo": _l("There is nothing to do again."),
+    "not_in_a_route": _l("Only what a courier has can be pinned to him."),
+    "aboard_must_be_brought": _l("What is aboard already cannot be left out: it must be brought."),
+    "plans_do_not_match": _l("These plans are not for the same day and the same sites."),
+    "remedy_gone": _l("This remedy does not help any more. Look at the reason again."),
+    "remedy_not_yours": _l("A dispatcher cannot do this for a plan: it needs the laboratory or the administrator."),
+    "remedy_beyond_use_by": _l("The tubes must be at the laboratory by %(limit)s; later does not help them."),
+    "move_breaks_rules": _l("This move breaks rules of the plan."),
+    "move_late_pickup": _l("%(site)s would be fetched %(minutes)s min too late."),
+    "move_late_delivery": _l("What is fetched at %(site)s would be handed over %(minutes)s min too late."),
+    "move_shift_end": _l("The shift would end %(minutes)s min too late."),
+    "move_ride": _l("The box of %(site)s would travel %(minutes)s min too long."),
+    "move_duration": _l("The courier would be on the road %(minutes)s min too long."),
+    "move_aboard_full": _l("The vehicle would be too full."),
+    "move_capacity_exceeded": _l("The vehicle has too little room for %(site)s."),
+    "move_no_skill": _l("This courier may not fetch at %(site)s."),
+    "move_limits_together": _l("The limits of this route cannot be kept together."),
+    "move_delivery_before_pickup": _l("%(site)s would be handed over before it is fetched."),
+    "move_locked": _l("The route is locked. Unlock it first."),
+    "move_pinned": _l("%(site)s is pinned to another courier. Unpin it first."),
+    "unserved_aboard_of_taken_out": _l(
+        "It is in the vehicle of %(courier)s, who is out: send somebody to take it over there."
+    ),
+    "unserved_set_aside": _l("You left it out; %(courier)s could take it now."),
+    "unserved_fits_now": _l("%(courier)s could take it now."),
+    "unserved_pinned_elsewhere": _l("It is pinned to another courier."),
+    "notice_no_better_found": _l("Nothing better was found than the plan it began from."),
     # why something is left out (code of the planner)
     "unserved_pickup_window_too_early": _l(
         "%(courier)s, the nearest courier, can be there at %(earliest_arrival)s; fetching ends at %(latest_pickup)s."
@@ -56,6 +93,14 @@ MESSAGES = {
     ),
     "unserved_aboard_full": _l("The vehicle of %(courier)s is full on every way that would pass."),
     "unserved_other_promises": _l("%(courier)s could only take it by breaking promises to other sites."),
+    "unserved_courier_not_allowed": _l("It is for others to fetch, not for %(courier)s."),
+    "unserved_aboard_of_another": _l("It is in the vehicle of %(aboard_of_courier)s already."),
+    "unserved_no_time_for_break": _l(
+        "%(courier)s could take it, but not beside the break that begins between %(earliest)s and %(latest)s."
+    ),
+    "unserved_incompatible_aboard": _l(
+        "It may not travel with what %(courier)s has aboard: %(load_kind)s with %(other_kind)s."
+    ),
     "unserved_no_room_left": _l("Every courier is busy at that time; %(courier)s comes nearest."),
     "unserved_site_without_position": _l("Nobody entered where %(site)s lies."),
     "unserved_no_skill_area": _l("%(courier)s does not drive in the area of %(site)s."),
@@ -71,6 +116,9 @@ MESSAGES = {
     "remedy_add_capacity": _l(
         "Fits with %(slots)s more slots for %(temperature_class)s in the vehicle of %(courier)s."
     ),
+    "remedy_allow_courier": _l("Fits if %(courier)s may fetch it."),
+    "remedy_move_break": _l("Fits if the break of %(courier)s may begin at %(latest)s."),
+    "remedy_carry_together": _l("Fits if %(load_kind)s and %(other_kind)s may travel together (%(courier)s)."),
     "remedy_grant_skill": _l("Fits if %(courier)s may do this: %(skills)s."),
     "remedy_grant_skill_area": _l("Fits if %(courier)s may also drive in the area of %(site)s."),
     # about the plan as a whole

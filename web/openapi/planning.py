@@ -67,7 +67,18 @@ PATHS = {
             "planning",
             _l("How far the search is"),
             params=_PLAN,
-            answer=media(obj({"id": number(), "state": text(), "notice": text(), "job": {"type": ["object", "null"]}})),
+            answer=media(
+                obj(
+                    {
+                        "id": number(),
+                        "state": text(),
+                        "revision": number(),
+                        "notice": text(),
+                        "job": {"type": ["object", "null"]},
+                        "improvements": array({"type": "object"}),
+                    }
+                )
+            ),
         )
     },
     "/api/v1/plans/{plan_id}/stop": {
@@ -88,6 +99,99 @@ PATHS = {
             params=_PLAN,
             answer=media(obj({"id": number(), "state": text(), "published_at": instant(null=True)})),
             fails=(409,),
+        )
+    },
+    "/api/v1/plans/{plan_id}/effects": {
+        "post": Operation(
+            "planEffects",
+            "planning",
+            _l("What moving requests of a draft to each courier and place would do"),
+            params=_PLAN,
+            body=media(
+                obj(
+                    {"requests": array(text()), "revision": number(), "deliveries": {"type": "boolean"}},
+                    optional=("deliveries",),
+                ),
+                {"requests": ["P12"], "revision": 3},
+            ),
+            answer=media(obj({"plan": number(), "revision": number(), "couriers": array({"type": "object"})})),
+            fails=(404, 409),
+        )
+    },
+    "/api/v1/plans/{plan_id}/edits": {
+        "post": Operation(
+            "editPlan",
+            "planning",
+            _l("Change a draft: move, leave_out, pin, lock, undo, redo, take_over, remedy"),
+            params=_PLAN,
+            body=media(
+                obj(
+                    {
+                        "action": text(),
+                        "revision": number(),
+                        "requests": array(text()),
+                        "courier": text(),
+                        "before": number(null=True),
+                        "deliveries": {"type": "boolean"},
+                        "on": {"type": "boolean"},
+                        "plan": number(null=True),
+                        "remedy": number(null=True),
+                    },
+                    optional=("requests", "courier", "before", "deliveries", "on", "plan", "remedy"),
+                ),
+                {"action": "move", "revision": 3, "requests": ["P12"], "courier": "li.wei", "before": 2},
+            ),
+            answer=media(obj({"id": number(), "revision": number(), "version": number()})),
+            fails=(404, 409),
+        )
+    },
+    "/api/v1/plans/{plan_id}/improve": {
+        "post": Operation(
+            "improvePlan",
+            "planning",
+            _l("Search on from a draft in the background; the answer is a plan beside it"),
+            params=_PLAN,
+            body=media(
+                obj({"revision": number(), "seconds": number("number"), "name": text()}, optional=("seconds", "name")),
+                {"revision": 3, "seconds": 30},
+            ),
+            answer=media(obj({"id": number(), "state": text(), "job": text(), "url": text()})),
+            status=201,
+            fails=(404, 409),
+        )
+    },
+    "/api/v1/plans/{plan_id}/replan": {
+        "post": Operation(
+            "replanDay",
+            "planning",
+            _l("Plan what is left of the day anew, without some couriers; the answer is a draft beside the plan"),
+            params=_PLAN,
+            body=media(
+                obj({"out": array(text()), "seconds": number("number")}, optional=("out", "seconds")),
+                {"out": ["li.wei"], "seconds": 5},
+            ),
+            answer=media(obj({"id": number(), "state": text(), "job": text(), "url": text()})),
+            status=201,
+            fails=(404, 409),
+        )
+    },
+    "/api/v1/plans/{plan_id}/compare/{other_id}": {
+        "get": Operation(
+            "comparePlans",
+            "planning",
+            _l("Two plans of one day and scope, and what differs request by request"),
+            params=(*_PLAN, path_param("other_id", kind="integer")),
+            answer=media(obj({"a": ref("Plan"), "b": ref("Plan"), "changes": array({"type": "object"})})),
+            fails=(409,),
+        )
+    },
+    "/api/v1/plans/{plan_id}/changes": {
+        "get": Operation(
+            "planChanges",
+            "planning",
+            _l("What publishing a plan would change for each courier"),
+            params=_PLAN,
+            answer=media(obj({"plan": number(), "replaces": number(null=True), "couriers": array({"type": "object"})})),
         )
     },
     "/api/v1/pickups/{pickup_id}/offers": {

@@ -19,11 +19,12 @@ PATHS = {
             "courier",
             _l("Draw handover ids for the giver’s own device"),
             _l(
-                "Shown to the taker as a QR code, who sends one with hand_over (method app); the giver signs the same"
-                " id with sign_handover. Drawn ahead, so that they are there without a signal."
+                "Shown to the taker in a QR code, whose text he sends with hand_over (method app); the giver signs the"
+                " same id with sign_handover. Drawn ahead, so that they are there without a signal. With the key the"
+                " device tags the code."
             ),
             body=media(obj({"count": number()}, optional=("count",)), {"count": 10}),
-            answer=media(obj({"offers": array(text(format="uuid"))})),
+            answer=media(obj({"offers": array(obj({"id": text(format="uuid"), "key": text()}))})),
         )
     },
     "/api/v1/courier/today": {

@@ -63,7 +63,7 @@ def sign(excursion_id: int) -> Response:
 
 def _sign(session: Session, excursion_id: int, body: AssessmentIn, now: datetime) -> Response:
     one = episodes.one(session, scope(), excursion_id, now=now)
-    inside = {tube.id: tube for tubes in episodes.exposed(session, one, scope()).values() for tube in tubes}
+    inside = {tube.id: tube for tube in episodes.exposed(session, one, scope()).tubes}
     for sent in body.tubes:
         if sent.specimen_id not in inside:
             raise NotFound("specimen_unknown", field="specimen", specimen=sent.specimen_id)

@@ -14,7 +14,7 @@ from logistics.clock import wall_now
 from logistics.db import db, transaction
 from logistics.errors import Forbidden, Invalid, LabrelayError
 from logistics.models import User
-from web import auth, i18n, nav
+from web import auth, i18n, nav, personal
 from web.access import access
 from web.demo import DemoLogin, logins
 from web.errors import status_of
@@ -46,6 +46,7 @@ def login() -> Response | str | tuple[str, int]:
         return render_template("auth/login.html", error=None, username="", logins=demo_logins())
     username = request.form.get("username", "")
     try:
+        personal.refuse()
         with transaction() as session_db:
             user = auth.authenticate(session_db, username, request.form.get("password", ""))
             user.last_login_at = wall_now()
@@ -92,6 +93,7 @@ def account() -> str | tuple[str, int]:
     saved = False
     if request.method == "POST":
         try:
+            personal.refuse()
             _save_account()
             saved = True
         except LabrelayError as refused:

@@ -26,7 +26,7 @@ from logistics.models import Act as ActRow
 from logistics.models import Box, Consignment, Reason, Test, User
 from logistics.queries import worklists
 from logistics.services import custody, legs
-from web import patients
+from web import patients, personal
 from web.access import access
 from web.auth import scope
 from web.errors import status_of
@@ -101,6 +101,7 @@ def save_order() -> WerkzeugResponse | tuple[str, int]:
     """Register the tubes that the tests need, all or none, and go on with an empty form."""
     form = OrderForm(request.form.get("id", ""), {name: clean(request.form.get(name, "")) for name in FIELDS})
     try:
+        personal.refuse()
         made = _register(form)
     except LabrelayError as error:
         form.error, form.error_field = sentence_of(error), error.field

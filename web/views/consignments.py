@@ -96,17 +96,5 @@ def picture(session: Session, found: Record) -> dict[str, Any]:
         "band": charts.band(session, one.box_code),
         "source": charts.source(one.box_code, one.opened_at - PADDING, until),
         "events": charts.event_lines(events),
-        "sites": [
-            {"code": site.code, "name": site.name(locale()), "tier": _tier(site.tier), "lat": site.lat, "lon": site.lon}
-            for site in found.sites.values()
-            if site.lat is not None
-        ],
-        "stops": [
-            {"at": event.occurred_at.isoformat(), "site": event.site} for event in events if event.site in found.sites
-        ],
-        "positions": [{"at": at.at.isoformat(), "lat": at.lat, "lon": at.lon} for at in drive],
+        **charts.on_the_map(found.sites, events, drive),
     }
-
-
-def _tier(tier: str) -> str:
-    return {"city_centre": "city", "county_centre": "county"}.get(tier, "township")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from logistics import clock
 from logistics.db import db
+from logistics.models import Plan
 from logistics.queries import dispatch as queries
+from logistics.queries import plan_compare
 from logistics.services import planning
 from logistics.services.orders import local_day
 from web.access import access
@@ -53,6 +55,20 @@ def plans() -> str:
     )
 
 
+@blueprint.get("/compare")
+@access(*READERS)
+def compare() -> str:
+    """Two plans of one day and scope side by side: ?a=…&b=…"""
+    session = db.session()
+    rows = [planning.visible(session, request.args.get(side, 0, type=int), scope()) for side in ("a", "b")]
+    found = plan_compare.compare(session, rows[0], rows[1], locale())
+    others = [one for one in queries.plans(session, scope(), day=rows[0].day) if one.scope_code == rows[0].scope_code]
+    names = queries.site_names(session, [rows[0].scope_code], locale())
+    return render_template(
+        "dispatch/compare.html", plans=[queries.summary(one, locale(), names) for one in others if one.result], **found
+    )
+
+
 @blueprint.get("/plans/<int:plan_id>")
 @access(*READERS)
 def plan(plan_id: int) -> str:
@@ -60,6 +76,9 @@ def plan(plan_id: int) -> str:
     row = planning.visible(session, plan_id, scope())
     current = planning.published(session, row.day, row.scope_code)
     found = view(session, row)
+    if found["replan"] and row.result:
+        old = session.get(Plan, found["replan"]["of"])
+        found["replan"]["changes"] = plan_compare.changes_ahead(session, old, row, locale())
     people = queries.user_names(session, [row.created_by, row.published_by or ""], locale())
     return render_template(
         "dispatch/plan.html",
@@ -67,5 +86,6 @@ def plan(plan_id: int) -> str:
         people=people,
         replaces=current.id if current is not None and current.id != row.id else None,
         current=current.id if current is not None else None,
+        may_replan=row.state == "published" and row.day == local_day(clock.now()).isoformat(),
         scope_tier="city" if found["sites"][row.scope_code]["tier"] == "city" else "county",
     )

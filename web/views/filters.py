@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, current_app, flash, redirect, request, url_for
+from flask import Blueprint, current_app, flash, g, redirect, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.wrappers import Response
 
 from logistics.clock import wall_now
 from logistics.db import transaction
 from logistics.errors import Invalid, LabrelayError
 from logistics.services import saved_filters as service
-from web import saved_filters
+from web import personal, saved_filters
 from web.access import access, roles_of
 from web.auth import audit
+from web.errors import status_of
 from web.messages import sentence_of
 
 blueprint = Blueprint("filters", __name__, url_prefix="/filters")
@@ -30,6 +34,7 @@ def save() -> Response:
     asked = {name: given[name] for name in saved_filters.PAGES[page] if given.get(name)}
     shared = bool(request.form.get("shared"))
     try:
+        personal.refuse()
         with transaction() as session:
             owner = saved_filters.owner()
             name = request.form.get("name", "")
@@ -40,8 +45,22 @@ def save() -> Response:
                 audit(session, "filter_shared", one.name, page=page)
             flash(gettext("Filter “%(name)s” kept", name=one.name), "ok")
     except LabrelayError as error:
-        flash(sentence_of(error), "danger")
+        return _again(page, asked, error)
     return redirect(f"{url_for(page)}?{urlencode(asked or {'filter': saved_filters.NONE})}")
+
+
+def _again(page: str, asked: Mapping[str, str], error: LabrelayError) -> Response:
+    """The page with its question as it was, the name that was typed, and why the filter was not kept."""
+    if not asked:  # nothing to keep: the page has no form for it
+        flash(sentence_of(error), "danger")
+        return redirect(f"{url_for(page)}?{urlencode({'filter': saved_filters.NONE})}")
+    g.filter_problem = sentence_of(error)
+    request.args = ImmutableMultiDict(asked)
+    view: Callable[[], Any] = current_app.view_functions[page]
+    shown = current_app.make_response(view())
+    if shown.status_code == 200:
+        shown.status_code = status_of(error)
+    return shown
 
 
 @blueprint.post("/<int:filter_id>/default")

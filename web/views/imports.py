@@ -6,37 +6,25 @@ ever kept on the server.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask import Blueprint, render_template, request
 from flask_babel import gettext
 from flask_login import current_user
 
 from logistics import clock
 from logistics.db import db, transaction
-from logistics.errors import Invalid, LabrelayError
-from logistics.imports import Kind, Table, fields_of, read_table
+from logistics.errors import LabrelayError
+from logistics.imports import Kind, Table, fields_of
 from logistics.models import User
 from logistics.services import importing
 from logistics.services.import_checked import Checked, Result
+from web import import_previews, personal
 from web.access import access
 from web.auth import audit, scope
 from web.errors import status_of
-from web.messages import sentence, sentence_of
+from web.messages import sentence_of
 from web.views import office
 
 blueprint = Blueprint("imports", __name__, url_prefix="/collector/import")
-SHOWN_ERRORS, SHOWN_ROWS = 200, 50
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A bad cell in words."""
-
-    line: int
-    column: str
-    value: str
-    sentence: str
 
 
 @blueprint.get("/")
@@ -51,26 +39,13 @@ def orders() -> str:
 def read_orders() -> str | tuple[str, int]:
     """A fragment: the preview of the sent file, or what ``action=apply`` has written."""
     try:
-        table = _table()
-        mapping = _mapping()
+        personal.refuse()
+        table, mapping = import_previews.uploaded(), import_previews.chosen()
         if request.form.get("action") == "apply":
             return _result(_apply(table, mapping))
         return _preview(table, mapping)
     except LabrelayError as error:
         return render_template("imports/problem.html", sentence=sentence_of(error)), status_of(error)
-
-
-def _table() -> Table:
-    upload = request.files.get("file")
-    if upload is None or not upload.filename:
-        raise Invalid("import_file_missing", field="file")
-    return read_table(upload.read(), upload.filename)
-
-
-def _mapping() -> dict[str, str]:
-    """Heading → field as chosen in the selects; '-' leaves a column out, empty leaves it to recognition."""
-    pairs = zip(request.form.getlist("heading"), request.form.getlist("field"), strict=False)
-    return {heading: "" if field == "-" else field for heading, field in pairs if field}
 
 
 def _check(table: Table, mapping: dict[str, str]) -> Checked:
@@ -81,23 +56,8 @@ def _check(table: Table, mapping: dict[str, str]) -> Checked:
 
 def _preview(table: Table, mapping: dict[str, str]) -> str:
     checked = _check(table, mapping)
-    parsed = checked.parsed
-    problems = [
-        Problem(one.line, one.column, one.value, sentence(one.code, one.facts)) for one in checked.errors[:SHOWN_ERRORS]
-    ]
-    return render_template(
-        "imports/preview.html",
-        checked=checked,
-        counts=checked.counts,
-        problems=problems,
-        fields=field_names(),
-        columns=[*parsed.mapped.items(), *((heading, "") for heading in parsed.unmapped)],
-        personal=parsed.personal,
-        chosen=mapping,
-        changes=checked.changes[:SHOWN_ROWS],
-        header_line=parsed.header_line,
-        read_rows=parsed.read_rows,
-    )
+    facts = import_previews.facts(checked, mapping, field_names())
+    return render_template("imports/preview_orders.html", **facts)
 
 
 def _apply(table: Table, mapping: dict[str, str]) -> Result:

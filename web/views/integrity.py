@@ -146,10 +146,11 @@ def consignment_bundle(number: str) -> Response:
     """The bundle of a consignment that concerns one of the reader's sites; the download is logged."""
     session = db.session()
     one = records.consignment(session, scope(), current_user.username, number)
-    data = bundle.of_consignment(session, one.number, signer=_signer(), now=clock.now())
+    signer = _signer()
+    data = bundle.of_consignment(session, one.number, signer=signer, now=clock.now())
     with transaction() as writing:
         auth.audit(writing, "bundle_exported", f"consignment:{one.number}")
-    return _file(data, "application/zip", f"custody-{one.number}.zip")
+    return _bundle(data, one.number, signer)
 
 
 @blueprint.get("/custody/specimens/<int:specimen_id>/bundle")
@@ -158,18 +159,23 @@ def specimen_bundle(specimen_id: int) -> Response:
     """The bundle of one tube."""
     session = db.session()
     one = journey.visible(session, scope(), current_user.username, specimen_id)
-    data = bundle.of_specimen(session, one, signer=_signer(), now=clock.now())
+    signer = _signer()
+    data = bundle.of_specimen(session, one, signer=signer, now=clock.now())
     with transaction() as writing:
         auth.audit(writing, "bundle_exported", f"specimen:{one.id}", accession=one.accession)
-    return _file(data, "application/zip", f"custody-{one.id}.zip")
+    return _bundle(data, str(one.id), signer)
 
 
 def _signer() -> Signer | None:
-    """The key, where this process has it; without it the bundle holds all the same, only unsigned as a whole."""
+    """The key, where this process has it. Without it the bundle is not signed as a whole and does not verify as one."""
     try:
         return keys.load(current_app.extensions["labrelay.settings"].signing_key_file)
     except LabrelayError:
         return None
+
+
+def _bundle(data: bytes, name: str, signer: Signer | None) -> Response:
+    return _file(data, "application/zip", f"custody-{name}{'' if signer else '-unsigned'}.zip")
 
 
 def _file(data: bytes, kind: str, name: str) -> Response:

@@ -17,7 +17,7 @@ from logistics.db import db, transaction
 from logistics.domain import seals
 from logistics.domain.custody import Event
 from logistics.domain.set_codes import of_stream
-from logistics.models import Consignment
+from logistics.models import Consignment, Specimen
 from logistics.queries import journey as queries
 from logistics.queries.journey import Journey
 from logistics.services.assessment import TubeAssessment
@@ -26,6 +26,7 @@ from web import charts, corrections, journey_words
 from web.access import access
 from web.api.records import iso, specimen_json
 from web.auth import audit, scope
+from web.journey_words import Sentence
 from web.rendering import locale
 
 blueprint = Blueprint("journey", __name__)
@@ -45,17 +46,14 @@ def specimen(specimen_id: int) -> str:
     """One tube, whole."""
     session = db.session()
     now = clock.now()
-    one = queries.visible(session, scope(), current_user.username, specimen_id)
-    found = queries.journey(session, one, role=current_user.role, now=now)
-    judged = charts.judged(session, [one], now=now)[0]
-    latest = telemetry.latest(session, [one.box_code], now=now).get(one.box_code) if one.box_code else None
+    one, found, judged, said = _told(session, specimen_id, now)
     return render_template(
         "journey/specimen.html",
         one=one,
         found=found,
         judged=judged,
         rows=timeline(session, found),
-        sentence=journey_words.sentence(session, found, judged, latest, now=now),
+        sentence=said,
         picture=picture(session, found, now=now),
         may_see_patient=current_user.role in PATIENT_READERS and bool(one.patient_ref),
         now=now,
@@ -89,12 +87,7 @@ def patient(specimen_id: int) -> Response:
 def journey_json(specimen_id: int) -> Response:
     """The same as JSON: sentence, events, gaps, tests, the state of the chain. No patient reference."""
     session = db.session()
-    now = clock.now()
-    one = queries.visible(session, scope(), current_user.username, specimen_id)
-    found = queries.journey(session, one, role=current_user.role, now=now)
-    judged = charts.judged(session, [one], now=now)[0]
-    latest = telemetry.latest(session, [one.box_code], now=now).get(one.box_code) if one.box_code else None
-    said = journey_words.sentence(session, found, judged, latest, now=now)
+    one, found, judged, said = _told(session, specimen_id, clock.now())
     codes = of_stream(found.events)
     return jsonify(
         {
@@ -110,6 +103,15 @@ def journey_json(specimen_id: int) -> Response:
             "use_by": iso(judged.use_by),
         }
     )
+
+
+def _told(session: Session, specimen_id: int, now: datetime) -> tuple[Specimen, Journey, TubeAssessment, Sentence]:
+    """A tube that the reader may see: its journey, how long it keeps, and where it is in one sentence."""
+    one = queries.visible(session, scope(), current_user.username, specimen_id)
+    found = queries.journey(session, one, role=current_user.role, now=now)
+    judged = charts.judged(session, [one], now=now)[0]
+    latest = telemetry.latest(session, [one.box_code], now=now).get(one.box_code) if one.box_code else None
+    return one, found, judged, journey_words.sentence(session, found, judged, latest, now=now)
 
 
 def timeline(session: Session, found: Journey) -> list[dict[str, Any]]:
@@ -160,22 +162,8 @@ def picture(session: Session, found: Journey, *, now: datetime) -> dict[str, Any
         "gaps": gaps,
         "band": charts.band(session, box_code),
         "events": charts.event_lines(found.events),
-        "sites": [
-            {"code": site.code, "name": site.name(locale()), "tier": _tier(site.tier), "lat": site.lat, "lon": site.lon}
-            for site in found.sites.values()
-            if site.lat is not None
-        ],
-        "stops": [
-            {"at": event.occurred_at.isoformat(), "site": event.site}
-            for event in found.events
-            if event.site in found.sites
-        ],
-        "positions": [{"at": at.at.isoformat(), "lat": at.lat, "lon": at.lon} for at in found.positions],
+        **charts.on_the_map(found.sites, found.events, found.positions),
     }
-
-
-def _tier(tier: str) -> str:
-    return {"city_centre": "city", "county_centre": "county"}.get(tier, "township")
 
 
 def _event_json(row: dict[str, Any], codes: Mapping[int, str | None]) -> dict[str, Any]:

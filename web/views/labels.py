@@ -203,6 +203,18 @@ def _consignment(session: Session, seen: Scope, number: str) -> Consignment:
 def _manifest(session: Session, one: Consignment, locked: ManifestVersion) -> labels.Manifest:
     outcomes = {entry.specimen.id: entry.line.outcome for entry in receiving.receipt(session, one).lines}
     found = {row.id: row for row in session.scalars(select(Specimen).where(Specimen.id.in_(_ids(locked))))}
+    lines = tuple(_line(entry, found, outcomes) for entry in locked.lines)
+    return manifest_of(session, one, locked, lines, _signatures(session, one))
+
+
+def manifest_of(
+    session: Session,
+    one: Consignment,
+    locked: ManifestVersion,
+    lines: tuple[labels.ManifestLine, ...],
+    signatures: tuple[labels.Signature, ...],
+) -> labels.Manifest:
+    """The paper of a consignment as it was locked, with the end of the seal where the reader may see it."""
     sealed_by = worklists.people(session, [locked.locked_by]).get(locked.locked_by)
     return labels.Manifest(
         number=one.number,
@@ -214,8 +226,8 @@ def _manifest(session: Session, one: Consignment, locked: ManifestVersion) -> la
         seal=seals.shown(locked.seal_number, scope(), one),
         sealed_at=locked.locked_at,
         sealed_by=sealed_by.name(locale()) if sealed_by else locked.locked_by,
-        lines=tuple(_line(entry, found, outcomes) for entry in locked.lines),
-        signatures=_signatures(session, one),
+        lines=lines,
+        signatures=signatures,
         priority=one.priority,
         departed_at=one.departed_at,
         arrived_at=one.arrived_at,

@@ -12,19 +12,18 @@ from sqlalchemy.orm import Session
 
 from logistics import clock, labels
 from logistics.db import transaction
-from logistics.domain import seals
 from logistics.domain.acts import HOWS
 from logistics.errors import Conflict, Invalid
 from logistics.labels.sizes import SPECIMEN
 from logistics.models import Consignment, Handover, Item, ManifestVersion
 from logistics.queries import loads as queries
-from logistics.queries import worklists
 from logistics.services import prints
 from web import load_words, printing
 from web.access import access
 from web.auth import scope
 from web.rendering import locale
 from web.views import office
+from web.views.labels import manifest_of
 
 blueprint = Blueprint("load_prints", __name__, url_prefix="/print/loads")
 MOST_LABELS = 300
@@ -100,7 +99,6 @@ def _manifest(session: Session, load: queries.Load, locked: ManifestVersion) -> 
     one: Consignment = load.consignment
     outcomes = {line.item_number: line.outcome for line, _ in load.lines}
     marks = {**dict.fromkeys(HOWS, "√"), "missing": "×"}
-    sealer = worklists.people(session, [locked.locked_by]).get(locked.locked_by)
     found = {item.number: item for _, item in load.lines}
     lines = tuple(
         labels.ManifestLine(
@@ -112,22 +110,7 @@ def _manifest(session: Session, load: queries.Load, locked: ManifestVersion) -> 
         for entry in locked.lines
         if "item" in entry
     )
-    return labels.Manifest(
-        number=one.number,
-        version=locked.version,
-        origin=office.site_name(one.origin_code),
-        destination=office.site_name(one.destination_code),
-        box=one.box_code,
-        temp_class=one.temp_class,
-        seal=seals.shown(locked.seal_number, scope(), one),
-        sealed_at=locked.locked_at,
-        sealed_by=sealer.name(locale()) if sealer else locked.locked_by,
-        lines=lines,
-        signatures=tuple(_signature(each) for each in load.handovers),
-        priority=one.priority,
-        departed_at=one.departed_at,
-        arrived_at=one.arrived_at,
-    )
+    return manifest_of(session, one, locked, lines, tuple(_signature(each) for each in load.handovers))
 
 
 def _signature(each: Handover) -> labels.Signature:

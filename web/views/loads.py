@@ -25,9 +25,10 @@ from logistics.models.items import ITEM_KINDS
 from logistics.queries import loads as queries
 from logistics.queries import worklists
 from logistics.services import custody, legs
-from web import auth, load_words
+from web import auth, load_words, personal
 from web.access import access
 from web.auth import scope
+from web.errors import status_of
 from web.forms import NO_PROBLEM, Page, Problem, attempt, typed
 from web.messages import sentence_of
 from web.views import blind_samples, office
@@ -157,6 +158,13 @@ def _payload() -> dict[str, Any]:
 def pack() -> Page:
     """Pack and seal the rows that were marked, each by itself: what does not fit stops only its own row."""
     rows = request.form.getlist("row")
+    try:
+        personal.refuse()
+    except Invalid as error:
+        field = error.field or ""
+        if field.startswith("seal-"):
+            return _send_page(NO_PROBLEM, {field.removeprefix("seal-"): sentence_of(error)}), status_of(error)
+        return _send_page(Problem(error), {}), status_of(error)
     troubles = _packed(rows)
     if done := len(rows) - len(troubles):
         flash(ngettext("%(num)d load packed and sealed.", "%(num)d loads packed and sealed.", done), "ok")
@@ -195,6 +203,7 @@ def _pack_row(session: Session, key: str) -> None:
 @access("collector", "receiver")
 def boxes_home() -> Response:
     """Send empty boxes and bags home; each is a return load of its own, signed for on both sides."""
+    personal.refuse()
     sent, chosen = 0, request.form.getlist("box")
     if not chosen:
         flash(gettext("Choose at least one box."), "warn")

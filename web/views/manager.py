@@ -131,8 +131,9 @@ def excursion(excursion_id: int) -> str:
     session = db.session()
     now = clock.now()
     one = episodes.one(session, scope(), excursion_id, now=now)
-    loads = episodes.exposed(session, one, scope())
-    judged = charts.judged(session, [tube for tubes in loads.values() for tube in tubes], now=now)
+    inside = episodes.exposed(session, one, scope())
+    loads = inside.loads
+    judged = charts.judged(session, inside.tubes, now=now, stays=inside.stays)
     reasons = session.scalars(
         select(Reason).where(Reason.active, Reason.kind.in_(("reject", "deviation"))).order_by(Reason.position)
     ).all()

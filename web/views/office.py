@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from flask import Response, jsonify, request
+from flask import Response, g, jsonify, request
 from flask_login import current_user
 from sqlalchemy import select
 
@@ -85,8 +85,15 @@ def cap_colour(code: str) -> str:
 
 
 def site_name(code: str | None) -> str:
-    site = db.session.get(Site, code) if code else None
-    return site.name(locale()) if site is not None else (code or "")
+    """The site's name. A page with hundreds of rows asks for each site once."""
+    if not code:
+        return ""
+    known: dict[tuple[str, str], str] = g.setdefault("labrelay_site_names", {})
+    key = (code, locale())
+    if key not in known:
+        site = db.session.get(Site, code)
+        known[key] = site.name(locale()) if site is not None else code
+    return known[key]
 
 
 def test_words(specimen: Specimen) -> list[str]:

@@ -19,14 +19,15 @@ from logistics.queries import worklists
 from logistics.queries.review import Fact, facts
 from logistics.services import review
 from logistics.services.orders import ZONE
-from web import auth
+from web import auth, personal
 from web.access import access
 from web.act_words import ACT_WORDS
 from web.auth import scope
-from web.forms import NO_PROBLEM, Page, Problem
+from web.forms import NO_PROBLEM, Page, Problem, text
 from web.late_words import Words
 from web.messages import sentence
 
+LONGEST_SEAL = 64
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 DECISIONS: dict[str, Callable[..., object]] = {"apply": review.apply, "void": review.void, "annotate": review.annotate}
 DONE: Mapping[str, Any] = {
@@ -74,9 +75,11 @@ def _actors(fact: Fact) -> list[str]:
 @blueprint.post("/<act_id>/decide")
 @access("manager")
 def decide(act_id: str) -> Page:
-    """Form: how (apply | void | annotate), word, occurred_at (local, only to apply it with a clock put right)."""
+    """Form: how (apply | void | annotate), word; only to apply it: occurred_at (local, a clock put right) and seal_now
+    (the number that is on the box, empty for none)."""
     how = request.form.get("how", "")
     try:
+        personal.refuse()
         with transaction() as session:
             _decide(session, act_id, how)
     except (Conflict, Invalid) as error:
@@ -91,7 +94,8 @@ def _in_words(error: Conflict | Invalid) -> LabrelayError:
     if error.code != "review_unfit":
         return error
     why = sentence(str(error.params["why"]), error.params["why_params"])  # type: ignore[arg-type]
-    return Conflict(error.code, field=error.field, why=why)
+    field = str(error.params.get("why_field") or error.field)
+    return Conflict(error.code, field="seal_now" if field in review.SEALING.values() else field, why=why)
 
 
 def _decide(session: Session, act_id: str, how: str) -> None:
@@ -100,14 +104,16 @@ def _decide(session: Session, act_id: str, how: str) -> None:
     more: dict[str, Any] = {}
     if how == "apply" and request.form.get("occurred_at"):
         more["occurred_at"] = _local(request.form["occurred_at"])
+    if how == "apply" and "seal_now" in request.form:
+        more["seal_now"] = text("seal_now", limit=LONGEST_SEAL)
     word = request.form.get("word", "")
     DECISIONS[how](session, act_id, word=word, username=current_user.username, scope=scope(), now=clock.now(), **more)
     auth.audit(session, f"act_{how}", act_id, word=word[: review.LONGEST_WORD])
 
 
-def _local(text: str) -> datetime:
+def _local(given: str) -> datetime:
     try:
-        return datetime.strptime(text[:16], "%Y-%m-%dT%H:%M").replace(tzinfo=ZONE)
+        return datetime.strptime(given[:16], "%Y-%m-%dT%H:%M").replace(tzinfo=ZONE)
     except ValueError:
         raise Invalid("field_malformed", field="occurred_at") from None
 

@@ -98,7 +98,8 @@ def _undoable(desk: Desk, history: Sequence[Step], wanted: int) -> Step | None:
         return None
     line = last.before.consignment_number
     if line is None:
-        return last
+        # Received when it was found: the search that ended with it is not begun again by a word.
+        return None if last.event.type is E.RECEIVED else last
     load = desk.session.get(Consignment, line)
     return last if last.event.type in ON_A_LINE and load is not None and load.state == "delivered" else None
 

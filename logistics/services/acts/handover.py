@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from logistics.domain import access
+from logistics.domain import access, offer_code
 from logistics.domain import handover as halves
 from logistics.domain import signatures as signed
 from logistics.domain.custody import EventType as E
+from logistics.domain.offer_code import Shown
+from logistics.domain.transitions import CARRIERS
 from logistics.errors import Conflict, Forbidden, Invalid, LabrelayError, NotFound
 from logistics.models import Consignment, Handover, HandoverHalf, Pickup, Specimen, Stop, User
 from logistics.services import alerts, half_signed, items, legs, lookup, offers, pickups, signatures
@@ -40,7 +42,7 @@ def hand_over(desk: Desk) -> None:
     """Custody passes; the act is the taker's, or the giver's while both stand at one screen.
 
     subject: one ``consignment`` or ``box``, or ``consignments`` (several in one go: all or none). payload: ``other``
-    with ``pin``; or ``method`` app with ``handover_id`` (drawn for the giver, read off his screen); or ``seal_tail``
+    with ``pin``; or ``method`` app with ``code`` (read off the giver's screen: its text); or ``seal_tail``
     (the taker alone). For each consignment ``count``, [``refused`` with ``seal_now``, ``box_temp_c``, ``seal``], in
     ``parts`` by number when there are several. [``elsewhere`` {reason, note}: deliberately at a site it does not go
     to; ``meaning`` transfer: sealed, at a site on its way.] Who gives and who takes follows from who holds it.
@@ -93,15 +95,18 @@ def _pass_on(
     desk: Desk, consignment: Consignment, part: Mapping[str, Any], other: User | None, method: str
 ) -> dict[str, Any]:
     """One consignment changes hands. Returns what the answer says of it."""
+    if method == APP:
+        offer_code.require_names(_shown(desk), consignment.number)
     known = desk.session.get(Handover, (_handover_id(desk), consignment.number))
     if known is not None:
-        return _once_more(desk, consignment, known)
+        return _once_more(desk, consignment, known, other)
     if method == BY_SEAL:
         signatures.require_seal_tail(desk, consignment)
     site = desk.site
     giver, taker = _parties(desk, consignment, other, method)
     passing = _passing(desk, consignment, taker, site, part)
     _both_here(desk, consignment, passing.meaning, giver, taker)
+    _may_sign(passing.meaning, giver, taker)
     tubes = lookup.tubes(desk.session, consignment.number)
     refused = _refuse(desk, consignment, tubes, part)
     staying = [tube for tube in tubes if tube.id not in refused]
@@ -152,9 +157,13 @@ def _pass_on(
     }
 
 
-def _once_more(desk: Desk, consignment: Consignment, known: Handover) -> dict[str, Any]:
-    """The same handover of the same consignment, sent again under another id of the act: nothing happens twice."""
-    if desk.actor.username not in {known.giver, known.taker}:
+def _once_more(desk: Desk, consignment: Consignment, known: Handover, other: User | None) -> dict[str, Any]:
+    """The same handover of the same consignment, sent again under another id of the act: nothing happens twice.
+
+    Between other people it is another handover, which must not be told that it was done.
+    """
+    signing = {desk.actor.username} | ({other.username} if other is not None else set())
+    if not signing <= {known.giver, known.taker}:
         raise Conflict("offer_used", field="handover_id", taker=known.taker_name)
     return {
         "consignment": consignment.number,
@@ -168,8 +177,14 @@ def _once_more(desk: Desk, consignment: Consignment, known: Handover) -> dict[st
 
 
 def _handover_id(desk: Desk) -> str:
+    if desk.payload("method", required=False) == APP:
+        return _shown(desk).id
     given = desk.payload("handover_id", required=False, default=desk.act.id)
     return lookup.text(given, field="handover_id").lower()
+
+
+def _shown(desk: Desk) -> Shown:
+    return offer_code.read(desk.payload("code"))
 
 
 # --- who signs ----------------------------------------------------------------------------------------------------
@@ -190,13 +205,12 @@ def _other_party(desk: Desk) -> tuple[User | None, str]:
 
 def _offerer(desk: Desk) -> User:
     """The giver on whose screen the id of this handover stood. His own half is his signature, and comes from him."""
-    handover_id = desk.payload("handover_id")
-    offer = offers.locked(desk.session, handover_id)
+    offer, said = offers.shown(desk.session, desk.payload("code"), taker=desk.actor.username, at=desk.act.occurred_at)
+    if desk.payload("handover_id", required=False, default=said.id) != said.id:
+        raise Invalid("offer_altered", field="handover_id")
     if desk.payload("other", required=False, default=offer.username) != offer.username:
         raise Conflict("offer_of_other", field="other")
-    giver = _person(desk, offer.username)
-    offers.require_same_visit(desk.session, offer.id, taker=desk.actor.username, at=desk.act.occurred_at)
-    return giver
+    return _person(desk, offer.username)
 
 
 def _person(desk: Desk, username: str) -> User:
@@ -236,6 +250,14 @@ def _needed(other: User | None) -> User:
     if other is None:
         raise Invalid("other_party_missing", field="other")
     return other
+
+
+def _may_sign(meaning: str, giver: User | None, taker: User) -> None:
+    """The table speaks of who sends the act; the other signature is one of those roles, too. A box that stands at a
+    site is given by somebody of the site: two couriers do not take it between them. Raises Forbidden('signer_role')."""
+    givers = CARRIERS - {access.COURIER} if meaning == PICKUP else CARRIERS
+    if taker.role not in CARRIERS or (giver is not None and giver.role not in givers):
+        raise Forbidden("signer_role", field="other")
 
 
 def _both_here(desk: Desk, consignment: Consignment, meaning: str, *people: User | None) -> None:

@@ -30,7 +30,8 @@ def pack(desk: Desk) -> None:
     if item.location_code != site:
         raise Conflict("item_elsewhere", field="item", item=item.number)
     items.check_not_expired(desk, item)
-    _fits(item, box)
+    if item.temp_class is not None:
+        lookup.require_class(box, item.temp_class, of=item.number)
     consignment = _return_consignment(desk, box, site, legs.next_hop(desk.session, site, item.destination_code), item)
     if consignment.item_count >= box.capacity:
         raise Conflict("box_full", field="box", box=box.code, capacity=box.capacity)
@@ -42,18 +43,6 @@ def pack(desk: Desk) -> None:
         destination=consignment.destination_code,
         count=consignment.item_count,
     )
-
-
-def _fits(item: Item, box: Box) -> None:
-    if item.temp_class is not None and (box.kind == "bag" or box.temp_class != item.temp_class):
-        raise Conflict(
-            "wrong_temperature_class",
-            field="box",
-            specimen=item.number,
-            needs=item.temp_class,
-            box=box.code,
-            has=box.temp_class,
-        )
 
 
 def _return_consignment(desk: Desk, box: Box, site: str, hop: str, item: Item) -> Consignment:

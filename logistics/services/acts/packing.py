@@ -9,9 +9,10 @@ from logistics.domain import access, numbers
 from logistics.domain.custody import EventType as E
 from logistics.domain.digests import manifest_hash
 from logistics.errors import Conflict, Invalid
-from logistics.models import Box, Consignment, ManifestVersion, Specimen
+from logistics.models import Box, Consignment, Specimen
 from logistics.models.network import EXTERNAL
-from logistics.services import contracts, items, label_ledger, legs, lookup, network, pickups
+from logistics.services import contracts, items, legs, lookup, network, pickups
+from logistics.services.acts import seals
 from logistics.services.desk import Desk
 from logistics.services.orders import local_day
 
@@ -31,15 +32,7 @@ def pack(desk: Desk) -> None:
         raise Conflict("specimen_elsewhere", field="specimen", specimen=specimen.accession, site=specimen.location_code)
     if box.kind == "bag":
         raise Conflict("bag_for_papers", field="box", box=box.code)
-    if specimen.temp_class != box.temp_class:
-        raise Conflict(
-            "wrong_temperature_class",
-            field="box",
-            specimen=specimen.accession,
-            needs=specimen.temp_class,
-            box=box.code,
-            has=box.temp_class,
-        )
+    lookup.require_class(box, specimen.temp_class, of=specimen.accession)
     consignment = _open_consignment(desk, box, specimen, site)
     if consignment.tube_count >= box.capacity:
         raise Conflict("box_full", field="box", box=box.code, capacity=box.capacity)
@@ -156,11 +149,10 @@ def seal(desk: Desk) -> None:
     consignment = lookup.consignment(desk)
     require_at_origin(desk, consignment)
     seal_number = lookup.text(desk.payload("seal"), field="seal")
-    if consignment.state == "open" and consignment.tube_count + consignment.item_count == 0:
-        raise Conflict("box_without_tubes", field="consignment", box=consignment.box_code)
-    label_ledger.take_if_known(
-        desk.session, seal_number, by=desk.actor.username, now=desk.act.occurred_at, field="seal"
-    )
+    if consignment.state == "open":  # any other is refused for that, whatever the number
+        if consignment.tube_count + consignment.item_count == 0:
+            raise Conflict("box_without_tubes", field="consignment", box=consignment.box_code)
+        seal_number = seals.put_on(desk, consignment, seal_number, field="seal")
     count = close_lid(desk, consignment, seal_number)
     desk.result.update(
         consignment=consignment.number, seal=seal_number, version=consignment.manifest_version, count=count
@@ -189,16 +181,7 @@ def close_lid(desk: Desk, consignment: Consignment, seal_number: str) -> int:
     for tube in tubes:
         desk.append_specimen(tube, E.SEALED, sealed)
     items.follow(desk, consignment, E.SEALED, sealed)
-    desk.session.add(
-        ManifestVersion(
-            consignment_number=consignment.number,
-            version=version,
-            locked_at=desk.act.occurred_at,
-            locked_by=desk.actor.username,
-            seal_number=seal_number,
-            lines=[*lines, *loads],
-        )
-    )
+    seals.keep_version(desk, consignment, seal_number, [*lines, *loads])
     return len(lines) + len(loads)
 
 
@@ -230,9 +213,13 @@ def unseal(desk: Desk) -> None:
 
 
 def cancel(desk: Desk) -> None:
-    """The consignment does not travel; its tubes come out of the box."""
+    """The consignment does not travel; its tubes come out of the box, in the hands of whoever stands before it. A
+    manager above the site may write off a box that its people have left."""
     consignment = lookup.consignment(desk)
-    desk.scope.require(consignment.origin_code)
+    if desk.actor.role == access.MANAGER:
+        desk.scope.require(consignment.origin_code, code="consignment_unknown")
+    else:
+        require_at_origin(desk, consignment)
     for tube in lookup.tubes(desk.session, consignment.number):
         desk.append_specimen(tube, E.UNPACKED, {"consignment": consignment.number, "box": consignment.box_code})
     items.follow(desk, consignment, E.UNPACKED, {"box": consignment.box_code})

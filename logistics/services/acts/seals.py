@@ -42,11 +42,8 @@ def reseal(desk: Desk) -> None:
     payload: ``seal``, ``reason`` (coded), [``note``].
     """
     consignment = _at_hand(desk)
-    seal = lookup.text(desk.payload("seal"), field="seal")
     reason = known_reason(desk.session, desk.payload("reason"))
-    if seals.same(seal, consignment.seal_number):
-        seal_uses.refuse_used(desk.session, seal)
-    _from_ledger(desk, seal, field="seal")
+    seal = put_on(desk, consignment, desk.payload("seal"), field="seal")
     note = desk.payload("note", required=False, default="")[:MAX_NOTE]
     lines = list(_manifest(desk, consignment).lines)
     _lock_again(desk, consignment, seal, lines, reason.code, desk.site, note=note)
@@ -62,20 +59,37 @@ def without(desk: Desk, consignment: Consignment, refused: Mapping[int, str], se
     lines = [line for line in _manifest(desk, consignment).lines if line.get("specimen") not in refused]
     if not lines:
         raise Conflict("box_without_tubes", field="refused", box=consignment.box_code)
-    if seal_now is None:
-        raise Conflict("seal_now_needed", field="seal_now", box=consignment.box_code)
-    seal = lookup.text(seal_now, field="seal_now")
-    if seals.same(seal, consignment.seal_number):
-        seal = consignment.seal_number or seal
-    else:
-        seal_uses.refuse_used(desk.session, seal, field="seal_now")
-        _from_ledger(desk, seal, field="seal_now")
+    seal = put_on(desk, consignment, seal_now, field="seal_now", may_stay=True)
     reason = next(iter(refused.values()))
     _lock_again(desk, consignment, seal, lines, reason, site, refused=len(refused))
 
 
-def _from_ledger(desk: Desk, seal: str, *, field: str) -> None:
+def put_on(desk: Desk, consignment: Consignment, sent: str | None, *, field: str, may_stay: bool = False) -> str:
+    """The number of the seal that closes the box: the one that was sent, or its own where the seal ``may_stay``.
+
+    Where a manager applies a late act and that number cannot be (another box bears it, it was voided, nobody sent one),
+    the number that he found out counts; "" where nobody can tell.
+    Raises Conflict('seal_now_needed'), Conflict('seal_used') or as the ledger does.
+    """
+    instead = desk.late.seal_now if desk.late is not None else None
+    own = consignment.seal_number if may_stay else None
+    try:
+        return _fitting(desk, consignment, sent, field, own)
+    except Conflict:
+        if instead is None:
+            raise
+    return _fitting(desk, consignment, instead, field, own) if instead else ""
+
+
+def _fitting(desk: Desk, consignment: Consignment, sent: str | None, field: str, own: str | None) -> str:
+    if sent is None:
+        raise Conflict("seal_now_needed", field=field, box=consignment.box_code)
+    seal = lookup.text(sent, field=field)
+    if own and seals.same(seal, own):
+        return own
+    seal_uses.refuse_used(desk.session, seal, field=field)
     label_ledger.take_if_known(desk.session, seal, by=desk.actor.username, now=desk.act.occurred_at, field=field)
+    return seal
 
 
 def _lock_again(
@@ -92,10 +106,15 @@ def _lock_again(
         **more,
     }
     desk.append_consignment(consignment, E.RESEALED, facts, site=site)
+    keep_version(desk, consignment, seal, lines, reason)
+
+
+def keep_version(desk: Desk, consignment: Consignment, seal: str, lines: list[Any], reason: str = "") -> None:
+    """The manifest as it was just locked: the consignment bears its version already."""
     desk.session.add(
         ManifestVersion(
             consignment_number=consignment.number,
-            version=version,
+            version=consignment.manifest_version,
             locked_at=desk.act.occurred_at,
             locked_by=desk.actor.username,
             seal_number=seal,

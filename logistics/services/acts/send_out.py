@@ -33,6 +33,7 @@ def release(desk: Desk) -> None:
     ``taker_organisation``, and ``witness`` (a second member of our staff) with ``pin``; [``box_temp_c``].
     """
     consignment = _send_out(desk)
+    taker = _taker(desk, consignment)  # first: what was shown to prove presence is not kept, should the rest wait
     site = desk.own_site()
     if consignment.origin_code != site:
         raise Conflict("box_elsewhere", field="consignment", box=consignment.box_code, site=consignment.origin_code)
@@ -43,7 +44,7 @@ def release(desk: Desk) -> None:
     if desk.payload("count", int) != len(tubes):
         counted = desk.payload("count", int)
         raise Conflict("handover_count_differs", field="count", counted=counted, expected=len(tubes))
-    signature = {**_taker(desk, consignment), **_ours(desk, contract)}
+    signature = {**taker, **_ours(desk, contract)}
     temp = desk.payload("box_temp_c", required=False)
     _sign(desk, consignment, tubes, signature, temp=temp, site=site)
     hours = contract.turnaround_h
@@ -76,7 +77,7 @@ def _taker(desk: Desk, consignment: Consignment) -> dict[str, str]:
         other = _known(desk, desk.payload("other"), field="other")
         if other.site_code != consignment.destination_code:
             raise Forbidden("signer_elsewhere", field="other", site=consignment.destination_code)
-        signatures.check_pin(desk.session, other, desk.payload("pin"))
+        signatures.require_pin(desk, other)
         name = other.name_zh or other.username
         return {"taker": other.username, "taker_name": name, "organisation": "", "method": "pin", "witness": "",
                 "witness_name": ""}  # fmt: skip
@@ -85,7 +86,7 @@ def _taker(desk: Desk, consignment: Consignment) -> dict[str, str]:
     witness = _known(desk, desk.payload("witness"), field="witness")
     if not signatures.stands_at(desk.session, witness, consignment.origin_code) or witness.role == access.COURIER:
         raise Forbidden("witness_not_ours", field="witness")
-    signatures.check_pin(desk.session, witness, desk.payload("pin"))
+    signatures.require_pin(desk, witness)
     return {
         "taker": f"{name} · {organisation}",  # no user name looks like this
         "taker_name": name,

@@ -63,6 +63,7 @@ def a_seal_that_is_used_twice(patch: Patch) -> None:
 
     right, sealing = seal_uses.follow, packing.seal
     patch.setattr(seal_uses, "follow", follow)
+    patch.setattr(seal_uses, "refuse_used", lambda *_, **__: None)
     patch.setitem(acts.HANDLERS, "seal", few)
 
 

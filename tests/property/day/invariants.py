@@ -29,6 +29,7 @@ OVER = {"closed", "cancelled"}
 OUTSIDE = {"refused", "unpacked", "elsewhere"}
 SHUT = {"sealed", "in_transit", "waiting", "arrived", "delivered"}
 FREES = {E.RELEASED, E.RECALLED, E.LOST, E.DISPOSED, E.REJECTED}
+SOUGHT = {"missing", "lost", "recalled", "disposed"}
 USES = {E.ACCEPTED, E.ACCEPTED_CONCESSION, E.PACKED}
 
 
@@ -78,6 +79,10 @@ def _tubes(state: _State) -> Iterator[str]:
         if one.state not in {"returned", "disposed", "lost"} and expected != mine:
             yield f"{one.accession} waits on {expected}, lies in {mine}"
         if one.consignment_number is None:
+            if one.state == "delivered":
+                yield f"{one.accession} was delivered and lies in no box"
+            if one.missing_from is not None and one.state not in SOUGHT:
+                yield f"{one.accession} is {one.state} and still missing from {one.missing_from}"
             continue
         load = state.loads[one.consignment_number]
         if load.state in OVER and one.state != "recalled":

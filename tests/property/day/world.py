@@ -13,8 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.db import set_reading
+from logistics.domain import offer_code
 from logistics.domain.acts import Answer, Status
-from logistics.models import Box, User
+from logistics.domain.offer_code import Shown
+from logistics.models import Box, Consignment, User
 from logistics.services import alerts, custody, network, offers
 from tests import factories as f
 from tests import send_outs
@@ -71,7 +73,8 @@ class Day:
         payload = move.payload
         if "of" in payload:
             drawn = offers.draw(self.session, self.people[payload["of"]], count=1, now=NOW)[0]
-            payload = {**payload, "handover_id": drawn}
+            shown = Shown(drawn.id, "pickup", at, {self._number(move): payload["count"]})
+            payload = {**payload, "handover_id": drawn.id, "code": offer_code.write(shown, drawn.key)}
         one = act(move.what, move.subject, payload, site=move.site, at=at, how=move.how, offline=move.offline)
         people = {"actor": self.people[move.who], "scope": self.scopes[move.who]}
         answer = custody.record(self.session, [one], **people, now=NOW)[0]
@@ -79,6 +82,13 @@ class Day:
         if answer.status is Status.DONE and move.payload.get("method") == "app":
             self.offers.append((payload["handover_id"], answer.result["consignment"], answer.result["count"]))
         return answer
+
+    def _number(self, move: Move) -> str:
+        """Of the consignment that is handed over, also when the move names its box."""
+        if "consignment" in move.subject:
+            return str(move.subject["consignment"])
+        inside = Consignment.box_code == move.subject["box"], Consignment.state.not_in(("cancelled", "closed"))
+        return self.session.scalars(select(Consignment.number).where(*inside).order_by(Consignment.number)).all()[-1]
 
 
 def _morning(session: Session) -> tuple[str, str, int]:
@@ -179,9 +189,8 @@ def _fetched(session: Session, number: str, count: int, *, giver: str = "nurse",
 
 def _by_code(session: Session, number: str, count: int) -> tuple[str, str, int]:
     """Taken by the code on the nurse's screen; her own half has not come yet."""
-    drawn = offers.draw(session, f.user(session, "nurse"), count=1, now=f.START)[0]
-    session.commit()
-    payload = {"method": "app", "handover_id": drawn, "count": count}
+    drawn = f.offer(session)
+    payload = {"method": "app", "code": f.shown(drawn, {number: count}), "count": count}
     done(session, "courier", act("hand_over", {"consignment": number}, payload, site=f.TOWN))
     return drawn, number, count
 

@@ -73,6 +73,7 @@ export function ago(at) {
   const minutes = Math.floor((now() - toDate(at)) / 60000);
   if (minutes < 1) return _("just now");
   if (minutes < 60) return _("%(n)s min ago", { n: minutes });
+  if (minutes < 48 * 60 && minutes % 60 === 0) return _("%(h)s h ago", { h: minutes / 60 });
   if (minutes < 48 * 60) return _("%(h)s h %(m)s min ago", { h: Math.floor(minutes / 60), m: minutes % 60 });
   return _("%(n)s days ago", { n: Math.floor(minutes / 1440) });
 }

@@ -5,7 +5,7 @@
 import { createAct, answerFor } from "./acts.js";
 import { css } from "./css.js";
 import { fill, h, icon } from "./dom.js";
-import { describe, draw, makeOffer, stockUp } from "./handover-offer.js";
+import { RENEW_MS, describe, draw, stockUp, takeOffer } from "./handover-offer.js";
 import { _ } from "./i18n.js";
 import { add } from "./outbox.js";
 import { toast } from "./toast.js";
@@ -13,7 +13,7 @@ import { toast } from "./toast.js";
 const ANSWER_MS = 6000;
 
 export const STYLE = new URL("../css/pages/give.css", import.meta.url).href;
-export const PARTS = ["./handover-offer.js", "../vendor/lean-qr/lean-qr.js"].map((path) => new URL(path, import.meta.url).href);
+export const PARTS = ["./handover-offer.js", "./hmac.js", "../vendor/lean-qr/lean-qr.js"].map((path) => new URL(path, import.meta.url).href);
 
 export function openGive(options) {
   css(STYLE);
@@ -33,7 +33,7 @@ class Giving {
 
   async open() {
     await stockUp();
-    this.offer = makeOffer(this.meaning, this.loads);
+    this.offer = takeOffer();
     this.canvas = h("canvas", { class: "offer-code", role: "img", "aria-label": _("Code for the one who takes the boxes") });
     this.list = h("div", { class: "stack-sm" });
     this.button = h("button", { class: "btn btn-primary btn-thumb", type: "button", onclick: () => this.sign() });
@@ -45,7 +45,9 @@ class Giving {
     this.paint();
     document.body.append(this.dialog);
     this.dialog.showModal();
+    const renewing = setInterval(() => this.drawCode(), RENEW_MS);
     await new Promise((done) => this.dialog.addEventListener("close", done, { once: true }));
+    clearInterval(renewing);
     this.dialog.remove();
     return this.signed;
   }
@@ -67,8 +69,13 @@ class Giving {
     const tubes = this.loads.reduce((sum, load) => sum + load.count, 0);
     fill(this.button, icon("signature"), h("span", {}, _("I have handed over: %(boxes)s boxes, %(tubes)s tubes", { boxes: this.loads.length, tubes })));
     this.button.disabled = !this.offer || !this.loads.length;
+    this.drawCode();
+  }
+
+  /** A code is good for a short time only: what is on the screen is never old. */
+  drawCode() {
     if (!this.offer || !this.loads.length) return;
-    draw(this.canvas, describe(this.offer.id, this.meaning, this.loads).text).catch(() => toast(_("The code could not be drawn. Sign on the taker’s screen with the PIN."), "danger"));
+    draw(this.canvas, describe(this.offer, this.meaning, this.loads)).catch(() => toast(_("The code could not be drawn. Sign on the taker’s screen with the PIN."), "danger"));
   }
 
   /** A box that goes along, and how many tubes: one less for every tube that the taker refuses. */

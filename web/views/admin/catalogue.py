@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from flask import flash, redirect, render_template, request, url_for
-from flask_babel import gettext
+from flask import render_template, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -24,6 +23,7 @@ from web.views.admin.base import (
     blueprint,
     flag,
 )
+from web.views.admin.entry import saved
 
 
 @blueprint.get("/tests")
@@ -47,8 +47,7 @@ def change_test(code: str) -> Page:
         chosen = [value[:32] for value in request.form.getlist("performing")]
         changes = service.change_test(session, code, active=flag("active"), performing=set(chosen))
         audit(session, "test_changed", code, **changes)
-        flash(gettext("Saved."), "ok")
-        return redirect(url_for("admin.test", code=code))
+        return saved("test", code=code)
 
     return attempt(work, partial(_page, code))
 

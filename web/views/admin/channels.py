@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import current_app, render_template, request
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -27,13 +26,13 @@ from web.views.admin.base import (
     READERS,
     Page,
     Problem,
-    attempt,
     blueprint,
     flag,
     minutes,
     optional,
     text,
 )
+from web.views.admin.entry import done, entry, saved
 
 
 @blueprint.get("/channels")
@@ -45,41 +44,18 @@ def channels() -> str:
     )
 
 
-@blueprint.get("/channels/new")
-@access(EDITOR)
-def new_channel() -> str:
-    return _page(None, NO_PROBLEM)
+def _add(session: Session) -> Response:
+    channel, changes = service.save_channel(session, None, _values(None), _config())
+    audit(session, "channel_added", channel.name, **changes)
+    said = gettext("Channel %(name)s added. Send a message to try it.", name=channel.name)
+    return done(said, "channel", channel_id=channel.id)
 
 
-@blueprint.post("/channels/new")
-@access(EDITOR)
-def add_channel() -> Page:
-    def work(session: Session) -> Response:
-        channel, changes = service.save_channel(session, None, _values(None), _config())
-        audit(session, "channel_added", channel.name, **changes)
-        flash(gettext("Channel %(name)s added. Send a message to try it.", name=channel.name), "ok")
-        return redirect(url_for("admin.channel", channel_id=channel.id))
-
-    return attempt(work, partial(_page, None))
-
-
-@blueprint.get("/channels/<int:channel_id>")
-@access(*READERS)
-def channel(channel_id: int) -> str:
-    return _again(channel_id, NO_PROBLEM)
-
-
-@blueprint.post("/channels/<int:channel_id>")
-@access(EDITOR)
-def change_channel(channel_id: int) -> Page:
-    def work(session: Session) -> Response:
-        one = service.known_channel(session, channel_id)
-        _, changes = service.save_channel(session, one, _values(one), _config())
-        audit(session, "channel_changed", one.name, **changes)
-        flash(gettext("Saved."), "ok")
-        return redirect(url_for("admin.channel", channel_id=channel_id))
-
-    return attempt(work, partial(_again, channel_id))
+def _change(channel_id: int, session: Session) -> Response:
+    one = service.known_channel(session, channel_id)
+    _, changes = service.save_channel(session, one, _values(one), _config())
+    audit(session, "channel_changed", one.name, **changes)
+    return saved("channel", channel_id=channel_id)
 
 
 @blueprint.post("/channels/<int:channel_id>/test")
@@ -109,8 +85,7 @@ def try_channel(channel_id: int) -> Page:
         audit(session, "channel_tried", name, done=not problem)
     if problem:
         return _again(channel_id, problem), problem.status
-    flash(gettext("The trial message was taken."), "ok")
-    return redirect(url_for("admin.channel", channel_id=channel_id))
+    return done(gettext("The trial message was taken."), "channel", channel_id=channel_id)
 
 
 def _values(channel: Channel | None) -> dict[str, Any]:
@@ -137,10 +112,6 @@ def _config() -> dict[str, str]:
     return found
 
 
-def _again(channel_id: int, problem: Problem) -> str:
-    return _page(service.known_channel(db.session(), channel_id), problem)
-
-
 def _page(channel: Channel | None, problem: Problem) -> str:
     kind = channel.kind if channel is not None else request.values.get("kind", "mail")
     if kind not in service.CHANNEL_FIELDS:
@@ -163,3 +134,8 @@ def _page(channel: Channel | None, problem: Problem) -> str:
         sites=[(one.code, one.name(locale())) for one in queries.laboratories(session)],
         languages=LOCALES,
     )
+
+
+_again = entry(
+    "channel", "channels", "int:channel_id", known=service.known_channel, page=_page, add=_add, change=_change
+)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import render_template, request
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,18 +21,15 @@ from web.access import access
 from web.auth import audit
 from web.rendering import locale
 from web.views.admin.base import (
-    EDITOR,
-    NO_PROBLEM,
     READERS,
-    Page,
     Problem,
-    attempt,
     blueprint,
     flag,
     number,
     text,
     typed,
 )
+from web.views.admin.entry import done, entry, saved
 
 
 @blueprint.get("/contracts", endpoint="contracts")
@@ -52,40 +48,16 @@ def contract_list() -> str:
     )
 
 
-@blueprint.get("/contracts/new")
-@access(EDITOR)
-def new_contract() -> str:
-    return _page(None, NO_PROBLEM)
+def _add(session: Session) -> Response:
+    added = contracts.add(session, text("reference"), _values(), request.form.getlist("tests"))
+    audit(session, "contract_added", added.reference, external=added.external_code)
+    return done(gettext("Contract %(reference)s added.", reference=added.reference), "contracts")
 
 
-@blueprint.post("/contracts/new")
-@access(EDITOR)
-def add_contract() -> Page:
-    def work(session: Session) -> Response:
-        added = contracts.add(session, text("reference"), _values(), request.form.getlist("tests"))
-        audit(session, "contract_added", added.reference, external=added.external_code)
-        flash(gettext("Contract %(reference)s added.", reference=added.reference), "ok")
-        return redirect(url_for("admin.contracts"))
-
-    return attempt(work, partial(_page, None))
-
-
-@blueprint.get("/contracts/<path:reference>")
-@access(*READERS)
-def contract(reference: str) -> str:
-    return _again(reference, NO_PROBLEM)
-
-
-@blueprint.post("/contracts/<path:reference>")
-@access(EDITOR)
-def change_contract(reference: str) -> Page:
-    def work(session: Session) -> Response:
-        changed = contracts.change(session, reference, _values(), request.form.getlist("tests"), active=flag("active"))
-        audit(session, "contract_changed", reference, until=changed.valid_to, active=changed.active)
-        flash(gettext("Saved."), "ok")
-        return redirect(url_for("admin.contracts"))
-
-    return attempt(work, partial(_again, reference))
+def _change(reference: str, session: Session) -> Response:
+    changed = contracts.change(session, reference, _values(), request.form.getlist("tests"), active=flag("active"))
+    audit(session, "contract_changed", reference, until=changed.valid_to, active=changed.active)
+    return saved("contracts")
 
 
 def _values() -> dict[str, Any]:
@@ -97,10 +69,6 @@ def _values() -> dict[str, Any]:
         "turnaround_h": number("turnaround_h"),
         "contact": text("contact"),
     }
-
-
-def _again(reference: str, problem: Problem) -> str:
-    return _page(contracts.known(db.session(), reference), problem)
 
 
 def _page(found: Contract | None, problem: Problem) -> str:
@@ -130,3 +98,6 @@ def _choosable(session: Session, chosen: list[str]) -> list[tuple[str, str]]:
 
 def _test_names(session: Session) -> dict[str, str]:
     return {one.code: one.name(locale()) for one in session.scalars(select(Test))}
+
+
+entry("contract", "contracts", "path:reference", known=contracts.known, page=_page, add=_add, change=_change)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import render_template, request
 from flask_babel import gettext
 
 from logistics import clock
 from logistics.db import db, transaction
-from logistics.errors import Invalid, LabrelayError, NotFound
-from logistics.imports import Kind, Table, fields_of, read_table
+from logistics.errors import LabrelayError, NotFound
+from logistics.imports import Kind, Table, fields_of
 from logistics.services import importing
-from logistics.services.import_checked import Checked, Result
+from logistics.services.import_checked import Result
+from web import import_previews, personal
 from web.access import access
 from web.auth import audit, scope
 from web.errors import status_of
-from web.messages import sentence, sentence_of
+from web.messages import sentence_of
 from web.views.admin.base import EDITOR, blueprint, editor
 
-SHOWN_ERRORS, SHOWN_ROWS = 200, 50
 KINDS = (Kind.SITES, Kind.TESTS, Kind.USERS)
 
 
@@ -35,8 +33,9 @@ def import_file(kind: str) -> str:
 def read_import(kind: str) -> str | tuple[str, int]:
     """A fragment: the preview of the sent file, or what ``action=apply`` has written."""
     try:
+        personal.refuse()
         found = _kind(kind)
-        table, mapping = _table(), _mapping()
+        table, mapping = import_previews.uploaded(), import_previews.chosen()
         if request.form.get("action") == "apply":
             return render_template("admin/import_result.html", result=_apply(found, table, mapping), kind=found.value)
         return _preview(found, table, mapping)
@@ -63,48 +62,10 @@ def _headings(kind: Kind) -> list[str]:
     return [field.headings[0] for field in fields_of(kind)]
 
 
-def _table() -> Table:
-    upload = request.files.get("file")
-    if upload is None or not upload.filename:
-        raise Invalid("import_file_missing", field="file")
-    return read_table(upload.read(), upload.filename)
-
-
-def _mapping() -> dict[str, str]:
-    pairs = zip(request.form.getlist("heading"), request.form.getlist("field"), strict=False)
-    return {heading: "" if field == "-" else field for heading, field in pairs if field}
-
-
 def _preview(kind: Kind, table: Table, mapping: dict[str, str]) -> str:
     checked = importing.preview(db.session(), kind, table, mapping, scope=scope(), now=clock.now())
-    parsed = checked.parsed
-    problems: list[dict[str, Any]] = [
-        {"line": one.line, "column": one.column, "value": one.value, "sentence": sentence(one.code, one.facts)}
-        for one in checked.errors[:SHOWN_ERRORS]
-    ]
-    return render_template(
-        "admin/import_preview.html",
-        counts=checked.counts,
-        problems=problems,
-        fields={field.name: field.headings[0] for field in fields_of(kind)},
-        columns=[*parsed.mapped.items(), *((heading, "") for heading in parsed.unmapped)],
-        chosen=mapping,
-        changes=_rows(checked),
-        header_line=parsed.header_line,
-        read_rows=parsed.read_rows,
-    )
-
-
-def _rows(checked: Checked) -> list[dict[str, Any]]:
-    return [
-        {
-            "line": change.row.line,
-            "key": change.key,
-            "name": change.values.get("name_zh", ""),
-            "action": change.action.value,
-        }
-        for change in checked.changes[:SHOWN_ROWS]
-    ]
+    fields = {field.name: field.headings[0] for field in fields_of(kind)}
+    return render_template("admin/import_preview.html", **import_previews.facts(checked, mapping, fields))
 
 
 def _apply(kind: Kind, table: Table, mapping: dict[str, str]) -> Result:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from flask import flash, redirect, render_template, url_for
+from flask import render_template
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -18,12 +17,8 @@ from web.access import access
 from web.auth import audit
 from web.rendering import locale
 from web.views.admin.base import (
-    EDITOR,
-    NO_PROBLEM,
     READERS,
-    Page,
     Problem,
-    attempt,
     blueprint,
     flag,
     minutes,
@@ -33,6 +28,7 @@ from web.views.admin.base import (
     text,
     typed,
 )
+from web.views.admin.entry import done, entry, saved
 
 
 @blueprint.get("/sites")
@@ -42,41 +38,17 @@ def sites() -> str:
     return render_template("admin/sites.html", sites=found, by_code={site.code: site for site in found})
 
 
-@blueprint.get("/sites/new")
-@access(EDITOR)
-def new_site() -> str:
-    return _page(None, NO_PROBLEM)
+def _add(session: Session) -> Response:
+    code = text("code", limit=32)
+    admin.add_site(session, code, _values())
+    audit(session, "site_added", code)
+    return done(gettext("Site %(code)s added.", code=code), "sites")
 
 
-@blueprint.post("/sites/new")
-@access(EDITOR)
-def add_site() -> Page:
-    def work(session: Session) -> Response:
-        code = text("code", limit=32)
-        admin.add_site(session, code, _values())
-        audit(session, "site_added", code)
-        flash(gettext("Site %(code)s added.", code=code), "ok")
-        return redirect(url_for("admin.sites"))
-
-    return attempt(work, partial(_page, None))
-
-
-@blueprint.get("/sites/<code>")
-@access(*READERS)
-def site(code: str) -> str:
-    return _again(code, NO_PROBLEM)
-
-
-@blueprint.post("/sites/<code>")
-@access(EDITOR)
-def change_site(code: str) -> Page:
-    def work(session: Session) -> Response:
-        changes = admin.change_site(session, code, {**_values(), "active": flag("active")})
-        audit(session, "site_changed", code, **changes)
-        flash(gettext("Saved."), "ok")
-        return redirect(url_for("admin.sites"))
-
-    return attempt(work, partial(_again, code))
+def _change(code: str, session: Session) -> Response:
+    changes = admin.change_site(session, code, {**_values(), "active": flag("active")})
+    audit(session, "site_changed", code, **changes)
+    return saved("sites")
 
 
 def _values() -> dict[str, Any]:
@@ -101,11 +73,10 @@ def _values() -> dict[str, Any]:
     }
 
 
-def _again(code: str, problem: Problem) -> str:
-    return _page(network.site(db.session(), code), problem)
-
-
 def _page(site: Site | None, problem: Problem) -> str:
     others = [one for one in queries.sites(db.session()) if one.tier != "township"]
     parents = [(one.code, one.name(locale())) for one in others if site is None or one.code != site.code]
     return render_template("admin/site.html", site=site, value=typed(site), problem=problem, parents=parents)
+
+
+entry("site", "sites", "code", known=network.site, page=_page, add=_add, change=_change)

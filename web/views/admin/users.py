@@ -6,7 +6,7 @@ import secrets
 from functools import partial
 from typing import Any
 
-from flask import flash, redirect, render_template, url_for
+from flask import render_template
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -22,7 +22,6 @@ from web.i18n import LOCALES
 from web.rendering import locale
 from web.views.admin.base import (
     EDITOR,
-    NO_PROBLEM,
     READERS,
     Page,
     Problem,
@@ -34,6 +33,7 @@ from web.views.admin.base import (
     text,
     typed,
 )
+from web.views.admin.entry import done, entry, saved
 
 # Without letters and digits that look alike: it is read off a screen once and typed on a phone.
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -50,41 +50,18 @@ def users() -> str:
     return render_template("admin/users.html", users=queries.users(db.session()))
 
 
-@blueprint.get("/users/new")
-@access(EDITOR)
-def new_user() -> str:
-    return _page(None, NO_PROBLEM)
+def _add(session: Session) -> str:
+    user = admin.add_user(session, text("username", limit=32).lower(), _values())
+    password = _give_password(user)
+    audit(session, "user_added", user.username, role=user.role, site=user.site_code)
+    return _shown(user, password)
 
 
-@blueprint.post("/users/new")
-@access(EDITOR)
-def add_user() -> Page:
-    def work(session: Session) -> str:
-        user = admin.add_user(session, text("username", limit=32).lower(), _values())
-        password = _give_password(user)
-        audit(session, "user_added", user.username, role=user.role, site=user.site_code)
-        return _shown(user, password)
-
-    return attempt(work, partial(_page, None))
-
-
-@blueprint.get("/users/<int:user_id>")
-@access(*READERS)
-def user(user_id: int) -> str:
-    return _again(user_id, NO_PROBLEM)
-
-
-@blueprint.post("/users/<int:user_id>")
-@access(EDITOR)
-def change_user(user_id: int) -> Page:
-    def work(session: Session) -> Response:
-        one = admin.known_user(session, user_id)
-        changes = admin.change_user(session, one, _values(), by=editor(session))
-        audit(session, "user_changed", one.username, **changes)
-        flash(gettext("Saved."), "ok")
-        return redirect(url_for("admin.users"))
-
-    return attempt(work, partial(_again, user_id))
+def _change(user_id: int, session: Session) -> Response:
+    one = admin.known_user(session, user_id)
+    changes = admin.change_user(session, one, _values(), by=editor(session))
+    audit(session, "user_changed", one.username, **changes)
+    return saved("users")
 
 
 @blueprint.post("/users/<int:user_id>/password")
@@ -110,8 +87,8 @@ def reset_pin(user_id: int) -> Page:
         one = admin.known_user(session, user_id)
         one.pin_hash = ""
         audit(session, "pin_reset", one.username)
-        flash(gettext("The PIN of %(name)s is no longer valid.", name=one.name(locale())), "ok")
-        return redirect(url_for("admin.user", user_id=user_id))
+        said = gettext("The PIN of %(name)s is no longer valid.", name=one.name(locale()))
+        return done(said, "user", user_id=user_id)
 
     return attempt(work, partial(_again, user_id))
 
@@ -124,8 +101,7 @@ def switch_user(user_id: int) -> Page:
         active = flag("active")
         admin.set_active(session, one, active, by=editor(session))
         audit(session, "user_opened" if active else "user_closed", one.username)
-        flash(gettext("Saved."), "ok")
-        return redirect(url_for("admin.user", user_id=user_id))
+        return saved("user", user_id=user_id)
 
     return attempt(work, partial(_again, user_id))
 
@@ -152,10 +128,9 @@ def _values() -> dict[str, Any]:
     }
 
 
-def _again(user_id: int, problem: Problem) -> str:
-    return _page(admin.known_user(db.session(), user_id), problem)
-
-
 def _page(user: User | None, problem: Problem) -> str:
     sites = [(one.code, one.name(locale())) for one in queries.sites(db.session()) if one.active]
     return render_template("admin/user.html", user=user, value=typed(user), problem=problem, sites=sites)
+
+
+_again = entry("user", "users", "int:user_id", known=admin.known_user, page=_page, add=_add, change=_change)

@@ -144,7 +144,7 @@ def bind(code: str) -> Page:
         flash(gettext("Saved. Readings since then have been judged again."), "ok")
         return redirect(url_for("devices.device", code=code))
 
-    return attempt(work, partial(_page, code))
+    return attempt(work, partial(_page, code, asked="bind"))
 
 
 @blueprint.post("/<code>/swap")
@@ -162,7 +162,7 @@ def swap(code: str) -> Page:
         flash(gettext("%(new)s is in box %(box)s now.", new=new, box=binding.box_code), "ok")
         return redirect(url_for("devices.device", code=new))
 
-    return attempt(work, partial(_page, code))
+    return attempt(work, partial(_page, code, asked="swap"))
 
 
 def _probe(name: str) -> int:
@@ -199,7 +199,7 @@ def add_certificate(code: str) -> Page:
         flash(gettext("Certificate added."), "ok")
         return redirect(url_for("devices.device", code=code))
 
-    return attempt(work, partial(_page, code))
+    return attempt(work, partial(_page, code, asked="certificate"))
 
 
 @blueprint.get("/<code>/certificates/<int:certificate_id>")
@@ -216,7 +216,8 @@ def certificate(code: str, certificate_id: int) -> Response:
     return response
 
 
-def _page(code: str, problem: Problem) -> str:
+def _page(code: str, problem: Problem, *, asked: str = "") -> str:
+    """``asked``: which form was refused (bind, swap, certificate); its dialog is open again, as it was typed."""
     session = db.session()
     found = mine(session, code)
     now = clock.now()
@@ -240,7 +241,8 @@ def _page(code: str, problem: Problem) -> str:
         codecs=device_words.CODECS,
         may_move=may_move(),
         may_edit=current_user.role == EDITOR,
-        value=typed(),
+        typed=request.form,
         problem=problem,
+        asked=asked,
         now=now,
     )

@@ -1,8 +1,9 @@
 /** Worklist of a collecting site: a scan records the collection; labels of chosen tubes are printed. */
+import { ask, askUntilTaken } from "../ask.js";
 import { ready, _ } from "../i18n.js";
 import { createScanPanel } from "../scan-panel.js";
 import { toast, toastError } from "../toast.js";
-import { act, ask, face, refresh, refreshEvery, went, when } from "./office.js";
+import { act, face, refresh, refreshEvery, went, when } from "./office.js";
 
 const PARTS = ["#worklist tbody"];
 const reload = () => refresh(PARTS).catch(() => undefined);
@@ -17,9 +18,10 @@ async function collect(subject, how) {
 async function failed(row) {
   const dialog = document.getElementById("failed-dialog");
   dialog.querySelector("[data-failed-code]").textContent = row.dataset.accession;
-  const values = await ask(dialog, document.getElementById("failed-form"));
-  if (!values) return;
-  const answer = await act("collection_failed", { subject: { specimen: row.dataset.accession, specimen_id: Number(row.dataset.id) }, payload: { reason: values.reason, note: values.note || "" } });
+  const form = document.getElementById("failed-form");
+  const subject = { specimen: row.dataset.accession, specimen_id: Number(row.dataset.id) };
+  const answer = await askUntilTaken(form, (refused) => ask(dialog, form, refused), ({ reason, note }) => act("collection_failed", { subject, payload: { reason, note } }));
+  if (!answer) return;
   toast(went(answer) ? _("%(number)s: recorded as not collected.", { number: row.dataset.accession }) : answer.sentence, went(answer) ? "ok" : "danger");
   reload();
 }

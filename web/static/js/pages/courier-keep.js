@@ -9,6 +9,6 @@ export async function keepPage() {
   const { active } = await navigator.serviceWorker.ready;
   const loaded = performance.getEntriesByType("resource").map((entry) => entry.name.split("#")[0]);
   const parts = PARTS.map((name) => new URL(`./courier${name}.js`, import.meta.url).href);
-  const give = ["../handover-offer.js", "../give.js", "../../css/pages/give.css", "../../vendor/lean-qr/lean-qr.js"].map((path) => new URL(path, import.meta.url).href);
+  const give = ["../handover-offer.js", "../hmac.js", "../give.js", "../../css/pages/give.css", "../../vendor/lean-qr/lean-qr.js"].map((path) => new URL(path, import.meta.url).href);
   active.postMessage({ keep: [new URL("/courier", location.href).href, ...new Set([...loaded, ...parts, ...give, STYLE])] });
 }

@@ -37,7 +37,7 @@ function aboard(app, load, urgent) {
       coldSteps(day, load)));
 }
 
-const SIGN_AGAIN = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "seal_tail_wrong", "user_unknown", "other_party_missing", "seal_now_needed", "seal_used", "number_check_failed", "label_number_voided"]);
+const SIGN_AGAIN = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "signer_role", "seal_tail_wrong", "seal_too_short", "user_unknown", "other_party_missing", "seal_now_needed", "seal_used", "number_check_failed", "label_number_voided"]);
 
 function advice(problem) {
   if (problem.answer.status === "review") return _("It is kept, and the office looks at it with both sides’ facts. You need not do anything. Keep the box with you if it is with you.");

@@ -7,7 +7,7 @@ import { createAct, answerFor } from "../acts.js";
 import { now } from "../clock.js";
 import { css } from "../css.js";
 import { fill, h, icon } from "../dom.js";
-import { describe, draw, makeOffer, stockUp } from "../handover-offer.js";
+import { RENEW_MS, describe, draw, expired, readOffer, stockUp, takeOffer } from "../handover-offer.js";
 import { _ } from "../i18n.js";
 import { recognise } from "../numbers.js";
 import { add, dismiss } from "../outbox.js";
@@ -26,7 +26,7 @@ const SEAL = "*seal";
 const OTHER = "*other";
 const APP = "*app"; // the giver signs on his own device
 const ANSWER_MS = 6000;
-const SIGNATURE_CODES = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "seal_tail_wrong", "user_unknown", "other_party_missing", "two_people_needed", "seal_tail_locked", "offer_unknown", "offer_of_other", "offer_used", "seal_now_needed", "seal_used", "number_check_failed", "label_number_voided"]);
+const SIGNATURE_CODES = new Set(["pin_wrong", "pin_locked", "signer_elsewhere", "signer_role", "seal_tail_wrong", "seal_too_short", "user_unknown", "other_party_missing", "two_people_needed", "seal_tail_locked", "offer_unknown", "offer_of_other", "offer_used", "offer_malformed", "offer_altered", "offer_expired", "offer_of_others", "seal_now_needed", "seal_used", "number_check_failed", "label_number_voided"]);
 
 export function openSign(app, { stop = null, note = null, again = null }) {
   return new Signing(app, stop, note, again).open();
@@ -38,7 +38,7 @@ class Signing {
     const { parts, missing } = again ? { parts: [this.fromAct(again)], missing: [] } : differences(app.day, this.site, note);
     Object.assign(this, { parts, missing, giving: parts.some((one) => one.giving), counts: {}, tails: {}, seals: {} });
     this.mixed = this.giving && parts.some((one) => !one.giving);
-    this.offer = again && again.payload.method === "app" ? { id: again.payload.handover_id, loads: [] } : note && note.offer;
+    this.offer = again && again.payload.method === "app" ? readOffer(again.payload.code) : note && note.offer;
     if (this.offer && !this.giving) this.who = APP;
     for (const one of parts) if (one.scan.seal_now) this.seals[one.load.box] = one.scan.seal_now;
   }
@@ -61,7 +61,9 @@ class Signing {
     this.button = h("button", { class: "btn btn-primary btn-thumb", type: "submit", form: "sign-form" });
     this.paint();
     this.sheet = sheet(this.giving ? _("Hand over to %(site)s", { site: siteName(this.app.day, this.site) }) : _("Take over from %(site)s", { site: siteName(this.app.day, this.site) }), this.body, [this.button]);
+    const renewing = setInterval(() => this.drawOwn(), RENEW_MS);
     await this.sheet.closed;
+    clearInterval(renewing);
     return this.signed;
   }
 
@@ -190,12 +192,15 @@ class Signing {
 
   /** The code for the receiver, and the courier's own signature under it. */
   ownCode() {
-    const loads = this.ownLoads();
-    this.mine = this.mine || makeOffer(this.meaningOf(this.parts[0]), loads);
+    this.mine = this.mine || takeOffer();
     if (!this.mine) return h("div", { class: "notice tone-warn" }, icon("offline"), h("div", { class: "notice-body" }, _("No code is left on this device. Sign with the PIN of the receiver.")));
     this.canvas = this.canvas || h("canvas", { class: "offer-code", role: "img", "aria-label": _("Code for the one who takes the boxes") });
-    draw(this.canvas, describe(this.mine.id, this.meaningOf(this.parts[0]), loads).text);
+    this.drawOwn();
     return h("div", { class: "offer" }, this.canvas, h("p", { class: "muted center" }, _("The receiver scans this at the desk. Then sign here: “I have handed over these boxes.”")));
+  }
+
+  drawOwn() {
+    if (this.canvas && this.mine) draw(this.canvas, describe(this.mine, this.meaningOf(this.parts[0]), this.ownLoads()));
   }
 
   ownLoads() {
@@ -240,6 +245,7 @@ class Signing {
   checkCode() {
     if (this.giving) return this.mine ? "" : _("No code is left on this device. Sign with the PIN of the receiver.");
     if (!this.offer) return _("Scan the code on the giver’s screen first.");
+    if (!this.again && expired(this.offer)) return _("This code was shown too long ago. Scan it again from the giver’s screen.");
     const outside = this.offer.loads.length ? this.parts.find((one) => one.load.number && !this.offer.loads.some((load) => load.number === one.load.number)) : null;
     return outside ? _("Box %(box)s is not in the giver’s code.", { box: outside.load.box }) : "";
   }
@@ -269,7 +275,7 @@ class Signing {
     if (one.scan.elsewhere) payload.elsewhere = { reason: one.scan.elsewhere };
     if (one.scan.seal) payload.seal = one.scan.seal;
     if (payload.refused.length) payload.seal_now = this.seals[load.box];
-    if (this.who === APP) payload.method = "app";
+    if (this.who === APP) Object.assign(payload, { method: "app", code: this.offer.text });
     else if (this.who === SEAL) payload.seal_tail = this.tails[load.box];
     else Object.assign(payload, { other: this.who === OTHER ? this.username : this.who, pin });
     const occurredAt = this.again ? new Date(this.again.occurred_at) : now();

@@ -49,9 +49,12 @@ function drawStop(row, stop, siteName, x, middle, colour) {
   }
   const width = Math.max(8, x(depart) - x(start));
   const hollow = stop.kind === "delivery"; // unloading is a hollow block, loading a solid one, both a split one
+  const group = shape("g", { class: "gantt-stop", "data-stop": stop.position - 1 });
   const block = { x: x(start), y: middle - 11, width, height: 22, rx: 4, stroke: colour, "stroke-width": hollow ? 3 : 1 };
-  row.append(titled(shape("rect", { ...block, ...(hollow ? { class: "gantt-hollow" } : { fill: colour }) }), words));
-  if (stop.kind === "both") row.append(shape("rect", { x: x(start) + width / 2 - 2, y: middle - 10, width: 4, height: 20, class: "gantt-lab" }));
+  group.append(titled(shape("rect", { ...block, ...(hollow ? { class: "gantt-hollow" } : { fill: colour }) }), words));
+  if (stop.picked.some((one) => one.pinned)) group.append(shape("path", { d: `M${x(start) + width / 2} ${middle - 12}v-6m-4 0h8`, class: "gantt-pin" }));
+  row.append(group);
+  if (stop.kind === "both") group.append(shape("rect", { x: x(start) + width / 2 - 2, y: middle - 10, width: 4, height: 20, class: "gantt-lab" }));
   if (stop.window_from_at) {
     const left = Math.max(x(Date.parse(stop.window_from_at)), LABEL);
     const right = x(Date.parse(stop.window_to_at));
@@ -66,11 +69,12 @@ function drawStop(row, stop, siteName, x, middle, colour) {
 function drawRoute(svg, route, index, names, x, onPick) {
   const middle = TOP + index * ROW + ROW / 2;
   const colour = routeColour(route.colour);
-  const row = shape("g", { class: "gantt-row", "data-route": route.colour });
+  const row = shape("g", { class: "gantt-row", "data-route": route.colour, "data-courier": route.courier });
   row.append(shape("rect", { x: 0, y: middle - ROW / 2, width: "100%", height: ROW, class: "gantt-back" }));
   row.append(shape("circle", { cx: 24, cy: middle, r: 12, fill: colour }));
   row.append(shape("text", { x: 24, y: middle + 5.5, class: "gantt-number", "text-anchor": "middle" }, String(route.colour + 1)));
   row.append(shape("text", { x: 43, y: middle + 6, class: "gantt-name" }, route.name));
+  if (route.locked) row.append(shape("use", { href: "/static/icons/sprite.svg#lock", x: LABEL - 8, y: middle - 9, width: 18, height: 18, class: "gantt-lock" }));
   let left = Date.parse(route.start_at);
   for (const stop of route.stops) {
     const arrive = Date.parse(stop.arrive_at);
@@ -83,23 +87,38 @@ function drawRoute(svg, route, index, names, x, onPick) {
   svg.append(row);
 }
 
+/** A courier on shift with nothing to do: a place to drop something. */
+function drawIdle(svg, one, index, x, from, to) {
+  const middle = TOP + index * ROW + ROW / 2;
+  const row = shape("g", { class: "gantt-row gantt-idle", "data-courier": one.courier });
+  row.append(shape("rect", { x: 0, y: middle - ROW / 2, width: "100%", height: ROW, class: "gantt-back" }));
+  row.append(shape("text", { x: 43, y: middle + 6, class: "gantt-name" }, one.name));
+  const left = x(Math.max(from, Date.parse(one.start_at)));
+  const right = Math.max(left, x(Math.min(to, Date.parse(one.end_at))));
+  row.append(shape("line", { x1: left, x2: right, y1: middle, y2: middle, class: "gantt-free" }));
+  row.append(shape("text", { x: left + 4, y: middle - 8, class: "gantt-text" }, _("free")));
+  svg.append(row);
+}
+
 /** Draw into `element`; again when its width, the theme or the chosen route changes. */
 export function createGantt(element, plan, onPick = () => undefined) {
   const names = (code) => (plan.sites[code] ? plan.sites[code].name : code);
+  const rows = [...plan.routes, ...(plan.state === "ready" ? plan.idle || [] : [])];
   let chosen = null;
+  let x = () => 0;
 
   function draw() {
     const width = Math.max(MIN_WIDTH, element.clientWidth);
-    const height = TOP + plan.routes.length * ROW + 6;
+    const height = TOP + rows.length * ROW + 6;
     const [from, to] = span(plan.routes);
-    const x = (at) => LABEL + 20 + ((at - from) / (to - from)) * (width - LABEL - 52);
+    x = (at) => LABEL + 20 + ((at - from) / (to - from)) * (width - LABEL - 52);
     const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": _("Time line of all couriers") });
     const hatch = shape("pattern", { id: "gantt-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
     hatch.append(shape("rect", { width: 2.5, height: 6, class: "gantt-hatch" }));
     const defs = shape("defs", {});
     defs.append(hatch);
     svg.append(defs);
-    plan.routes.forEach((route, index) => drawRoute(svg, route, index, names, x, onPick));
+    rows.forEach((row, index) => (row.stops ? drawRoute(svg, row, index, names, x, onPick) : drawIdle(svg, row, index, x, from, to)));
     grid(svg, from, to, x, height);
     const at = now().getTime();
     if (at > from && at < to) {
@@ -115,12 +134,47 @@ export function createGantt(element, plan, onPick = () => undefined) {
     for (const row of element.querySelectorAll(".gantt-row")) row.classList.toggle("is-dim", route !== null && Number(row.dataset.route) !== route);
   }
 
+  /** The row under a point of the screen and the place in it: {courier, before, at: x of the mark}; null beside the rows. */
+  function hit(clientX, clientY) {
+    const box = element.getBoundingClientRect();
+    if (clientX < box.left || clientX > box.right || clientY < box.top || clientY > box.bottom) return null;
+    const svg = element.firstElementChild.getBoundingClientRect();
+    const index = Math.floor((clientY - svg.top - TOP) / ROW);
+    const row = rows[index];
+    if (!row) return null;
+    const stops = row.stops || [];
+    const here = clientX - svg.left;
+    const middle = (stop) => (x(Date.parse(stop.start_at)) + Math.max(x(Date.parse(stop.depart_at)), x(Date.parse(stop.start_at)) + 8)) / 2;
+    const before = stops.filter((stop) => middle(stop) < here).length;
+    return { courier: row.courier, before, index };
+  }
+
+  /** Show where a drop would go; null takes the mark away. */
+  function target(place, fits) {
+    for (const old of element.querySelectorAll(".gantt-target")) old.remove();
+    if (!place) return;
+    const stops = rows[place.index].stops || [];
+    const next = stops[place.before];
+    const last = stops[place.before - 1];
+    const at = next ? x(Date.parse(next.start_at)) - 4 : last ? x(Date.parse(last.depart_at)) + 8 : LABEL + 24;
+    const top = TOP + place.index * ROW;
+    const mark = shape("g", { class: `gantt-target${fits === false ? " is-refused" : ""}` });
+    mark.append(shape("rect", { x: 1, y: top + 1, width: Number(element.firstElementChild.getAttribute("width")) - 2, height: ROW - 2, rx: 6 }));
+    mark.append(shape("line", { x1: at, x2: at, y1: top + 3, y2: top + ROW - 3 }));
+    element.firstElementChild.append(mark);
+  }
+
   draw();
   let lastWidth = element.clientWidth;
-  window.addEventListener("resize", () => {
+  const resized = () => {
     if (element.clientWidth !== lastWidth) draw();
     lastWidth = element.clientWidth;
-  });
+  };
+  window.addEventListener("resize", resized);
   document.addEventListener("theme:changed", draw);
-  return { mark, draw };
+  function end() {
+    window.removeEventListener("resize", resized);
+    document.removeEventListener("theme:changed", draw);
+  }
+  return { mark, draw, hit, target, end };
 }

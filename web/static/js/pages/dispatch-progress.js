@@ -9,7 +9,8 @@ const WIDTH = 1000;
 const HEIGHT = 220;
 const EDGE = 12;
 
-function draw(element, history, seconds) {
+/** The best cost over time as falling steps, up to now, with a dashed line ahead. */
+export function drawCurve(element, history, seconds) {
   if (!history.length) return;
   const costs = history.map((point) => point[1]);
   const high = Math.max(...costs);
@@ -34,9 +35,11 @@ function draw(element, history, seconds) {
   element.replaceChildren(svg);
 }
 
-const PHASES = {
+export const PHASES = {
   reading: () => _("Reading the day…"),
+  departures: () => _("Choosing departures of the trunk runs…"),
   search: (p) => _("Searching: %(elapsed)s of %(seconds)s s", { elapsed: Math.round(p.elapsed_s || 0), seconds: p.seconds }),
+  judging: () => _("Working out how sure the plan is…"),
   saving: () => _("Writing down the plan…"),
 };
 
@@ -60,7 +63,7 @@ export function follow(planId) {
     if (seen.job && seen.job.stop_requested) phase.textContent = _("Stopping, the best plan is kept…");
     else if (PHASES[progress.phase]) phase.textContent = PHASES[progress.phase](progress);
     if (progress.seconds) bar.value = Math.min(100, (100 * (progress.elapsed_s || 0)) / progress.seconds);
-    draw(chart, progress.history || [], progress.seconds || 1);
+    drawCurve(chart, progress.history || [], progress.seconds || 1);
     return true;
   }, 700);
 

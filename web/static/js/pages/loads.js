@@ -1,6 +1,6 @@
 /** Loads on the way back. Laboratory: choose many sites, scan seals. Township: scan or tick, say the condition, finish. */
 import { submit } from "../acts.js";
-import { h } from "../dom.js";
+import { askInWords } from "../ask.js";
 import { _, ready } from "../i18n.js";
 import { normalise } from "../numbers.js";
 import { createScanPanel } from "../scan-panel.js";
@@ -106,31 +106,19 @@ async function onButton(event) {
     if (went(answer)) location.reload();
     else tell(answer);
   } else if (cancel) {
-    const reason = await why(_("Take everything out again?"), _("The load does not travel. What was inside stands here again."));
-    if (reason) await decide("cancel_consignment", { consignment: cancel.dataset.cancelLoad }, reason);
+    await decide("cancel_consignment", { consignment: cancel.dataset.cancelLoad }, _("Take everything out again?"), _("The load does not travel. What was inside stands here again."));
   } else if (release) {
-    const reason = await why(_("Release this item?"), _("You state that it may be used in spite of the temperature."));
-    if (reason) await decide("release_item", { item: release.dataset.releaseItem }, reason);
+    await decide("release_item", { item: release.dataset.releaseItem }, _("Release this item?"), _("You state that it may be used in spite of the temperature."));
   }
 }
 
-async function decide(type, subject, reason) {
-  const answer = await submit(type, { subject, payload: { reason } });
+/** Ask why, send it, and show the page as it is then. */
+async function decide(type, subject, title, text) {
+  const question = { title, text, label: _("Reason"), action: _("Confirm") };
+  const answer = await askInWords(question, (reason) => submit(type, { subject, payload: { reason } }));
+  if (!answer) return;
   if (went(answer)) location.reload();
   else tell(answer);
-}
-
-/** A dialog that asks for a reason; resolves with it, or with "" when it was closed. */
-function why(title, text) {
-  return new Promise((resolve) => {
-    const field = h("textarea", { class: "textarea", id: "why-reason", required: true, maxlength: 400 });
-    const form = h("form", { method: "dialog" }, h("div", { class: "dialog-body stack" }, h("p", {}, text), h("div", { class: "field" }, h("label", { for: "why-reason" }, _("Reason")), field)),
-      h("div", { class: "dialog-foot" }, h("button", { class: "btn", type: "button", onclick: () => element.close("") }, _("Cancel")), h("button", { class: "btn btn-primary", type: "submit", value: "yes" }, _("Confirm"))));
-    const element = h("dialog", { class: "dialog", "aria-labelledby": "why-title" }, h("div", { class: "dialog-head" }, h("h2", { id: "why-title" }, title)), form);
-    element.addEventListener("close", () => { element.remove(); resolve(element.returnValue === "yes" ? field.value.trim() : ""); });
-    document.body.append(element);
-    element.showModal();
-  });
 }
 
 async function start() {

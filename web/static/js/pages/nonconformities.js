@@ -1,14 +1,15 @@
 /** Nonconformities: settle what nobody knew; collect again with one tap. */
+import { ask, askUntilTaken } from "../ask.js";
 import { ready, _ } from "../i18n.js";
 import { toast, toastError } from "../toast.js";
-import { act, ask, printFrom, went } from "./office.js";
+import { act, printFrom, went } from "./office.js";
 
 async function settle(button) {
   const dialog = document.getElementById("settle-dialog");
   dialog.querySelector("[data-settle-code]").textContent = button.dataset.accession;
-  const values = await ask(dialog, document.getElementById("settle-form"));
-  if (!values) return;
-  const answer = await act("settle", { subject: { consignment: button.dataset.consignment }, payload: { finding: Number(button.dataset.settle), note: values.note } });
+  const form = document.getElementById("settle-form");
+  const answer = await askUntilTaken(form, (refused) => ask(dialog, form, refused), ({ note }) => act("settle", { subject: { consignment: button.dataset.consignment }, payload: { finding: Number(button.dataset.settle), note } }));
+  if (!answer) return;
   if (went(answer)) location.reload();
   else toast(answer.sentence, "danger");
 }

@@ -118,13 +118,3 @@ export async function refresh(selectors, path = location.href) {
 export function refreshEvery(seconds, selectors) {
   setInterval(() => document.visibilityState === "visible" && refresh(selectors).catch(() => undefined), seconds * 1000);
 }
-
-/** Open a <dialog> with a form; resolves with its fields, or null when it was cancelled. */
-export function ask(dialog, form) {
-  return new Promise((resolve) => {
-    form.reset();
-    dialog.returnValue = "";
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? Object.fromEntries(new FormData(form)) : null), { once: true });
-    dialog.showModal();
-  });
-}

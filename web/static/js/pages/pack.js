@@ -1,6 +1,7 @@
 /** The packing bench: box, tubes, seal, ready. Collecting sites and laboratories that forward use it alike. */
 import { api } from "../api.js";
 import { submit } from "../acts.js";
+import { ask, askUntilTaken } from "../ask.js";
 import { confirmDialog } from "../dialog.js";
 import { openGive } from "../give.js";
 import { stockUp } from "../handover-offer.js";
@@ -8,7 +9,7 @@ import { fill, h, icon } from "../dom.js";
 import { ready, _ } from "../i18n.js";
 import { createScanPanel } from "../scan-panel.js";
 import { toast, toastError } from "../toast.js";
-import { act, ask, cap, face, priorityChip, printFrom, refresh, refreshEvery, tempChip, tempWords, useByChip, went } from "./office.js";
+import { act, cap, face, priorityChip, printFrom, refresh, refreshEvery, tempChip, tempWords, useByChip, went } from "./office.js";
 
 const PARTS = ["#loads", "#calls"];
 const root = document.querySelector("[data-pack]");
@@ -116,21 +117,21 @@ async function tellReady() {
 }
 
 async function unseal() {
-  const values = await ask(document.getElementById("unseal-dialog"), document.getElementById("unseal-form"));
-  if (!values) return;
-  const answer = await submit("unseal", { subject: { consignment: state.consignment.number }, payload: { reason: values.reason } });
+  const form = document.getElementById("unseal-form");
+  const send = ({ reason }) => submit("unseal", { subject: { consignment: state.consignment.number }, payload: { reason } });
+  const answer = await askUntilTaken(form, (refused) => ask(document.getElementById("unseal-dialog"), form, refused), send);
+  if (!answer) return;
   if (!went(answer)) toast(answer.sentence, "danger");
   await load(state.box.code);
   refresh(PARTS).catch(() => undefined);
 }
 
-async function urgentCall(event) {
-  const form = event.target;
-  const values = Object.fromEntries(new FormData(form));
-  if (form.closest("dialog").returnValue !== "yes" && event.submitter && event.submitter.value !== "yes") return;
-  const answer = await submit("urgent_call", { site: state.site, payload: { within_min: Number(values.within_min), note: values.note || "" } });
+async function urgentCall() {
+  const form = document.getElementById("urgent-form");
+  const send = (said) => submit("urgent_call", { site: state.site, payload: { within_min: Number(said.within_min), note: said.note } });
+  const answer = await askUntilTaken(form, (refused) => ask(document.getElementById("urgent-dialog"), form, refused), send);
+  if (!answer) return;
   toast(went(answer) ? _("Dispatch has been called.") : answer.sentence, went(answer) ? "ok" : "danger");
-  form.reset();
   await refresh(PARTS);
 }
 
@@ -166,8 +167,9 @@ function wire() {
   part("ready").addEventListener("click", () => tellReady().catch(toastError));
   part("unseal").addEventListener("click", () => unseal().catch(toastError));
   part("next-box").addEventListener("click", () => load("").then(() => panel.show({ code: _("Ready to scan"), sentence: "" })).catch(toastError));
-  const urgent = document.getElementById("urgent-form");
-  if (urgent) urgent.addEventListener("submit", (event) => urgentCall(event).catch(toastError));
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-urgent]")) urgentCall().catch(toastError);
+  });
 }
 
 async function start() {

@@ -1,4 +1,5 @@
 /** What the receiving desk asks before it acts. Each resolves with the answer, or null / false when it was cancelled. */
+import { present } from "../ask.js";
 import { confirmDialog } from "../dialog.js";
 import { fill, h, icon } from "../dom.js";
 import { _ } from "../i18n.js";
@@ -8,10 +9,10 @@ import { doubt } from "./receiver-view.js";
 
 const photos = new Map(); // one a form
 
-/** The photo of a form, emptied for a new question. */
-export function photoOf(form) {
+/** The photo of a form, emptied for a new question; kept where the question comes again. */
+export function photoOf(form, again = null) {
   if (!photos.has(form)) photos.set(form, wirePhoto(form));
-  photos.get(form).reset();
+  if (!again) photos.get(form).reset();
   return photos.get(form);
 }
 
@@ -23,8 +24,8 @@ function offerTests(dialog, kind, tube) {
   fill(dialog.querySelector("[data-tests]"), area.hidden ? [] : left.map((one) => h("label", { class: "choice" }, h("input", { type: "checkbox", name: "test", value: one.code, onkeydown: (event) => event.key === "Enter" && event.preventDefault() }), h("span", {}, one.name))));
 }
 
-/** Ask for a coded reason: keys 1 to 9, a touch, or a scanned command. */
-export function askReason(kind, tube, all) {
+/** Ask for a coded reason: keys 1 to 9, a touch, or a scanned command. refused: what was said before was, and why. */
+export function askReason(kind, tube, all, refused = null) {
   const reasons = kind === "reject" ? all : all.filter((one) => one.concession);
   const dialog = document.getElementById("reason-dialog");
   const form = document.getElementById("reason-form");
@@ -32,10 +33,8 @@ export function askReason(kind, tube, all) {
   fill(dialog.querySelector("[data-reason-text]"), h("code", { class: "strong" }, tube.accession), " ", tube.tests.join(_(", ")));
   const button = (reason) => h("button", { class: "btn reason", type: "submit", value: reason.code }, reason.key ? h("kbd", {}, String(reason.key)) : null, h("span", {}, reason.name));
   fill(dialog.querySelector("[data-reason-grid]"), reasons.map(button));
-  offerTests(dialog, kind, tube);
-  form.reset();
-  const photo = photoOf(form);
-  dialog.returnValue = "";
+  if (!refused) offerTests(dialog, kind, tube);
+  const photo = photoOf(form, refused);
   return new Promise((resolve) => {
     // A tube scanned by mistake while this is open types digits, too: only a key that stands alone is an answer.
     const stop = startKeys(Object.fromEntries(reasons.filter((one) => one.key).map((one) => [`Digit${one.key}`, () => dialog.close(one.code)])), { target: dialog, inDialog: true });
@@ -43,19 +42,18 @@ export function askReason(kind, tube, all) {
       stop();
       resolve(dialog.returnValue ? { reason: dialog.returnValue, note: form.elements.note.value, tests: Array.from(form.querySelectorAll("[name=test]:checked"), (box) => box.value), photo } : null);
     }, { once: true });
-    dialog.showModal();
-    dialog.querySelector("[data-reason-text]").focus();
+    present(dialog, form, refused);
+    if (!refused) dialog.querySelector("[data-reason-text]").focus();
   });
 }
 
 /** What is done about the whole box: {decision, reason, note, photo}, or null. Nothing is chosen beforehand. */
-export function askBox(all, boxCode, waiting) {
+export function askBox(all, boxCode, waiting, refused = null) {
   const dialog = document.getElementById("box-dialog");
   const form = document.getElementById("box-form");
   const select = form.elements.reason;
-  form.reset();
-  dialog.returnValue = "";
-  const photo = photoOf(form);
+  if (!refused) form.reset();
+  const photo = photoOf(form, refused);
   const count = () => {
     const decision = form.elements.decision.value;
     const fitting = all.filter((one) => one.uses.includes(decision));
@@ -76,8 +74,8 @@ export function askBox(all, boxCode, waiting) {
       const { decision, reason, note } = Object.fromEntries(new FormData(form));
       resolve(dialog.returnValue === "yes" ? { decision, reason, note, photo } : null);
     }, { once: true });
-    dialog.showModal();
-    form.querySelector("[name=decision]").focus();
+    present(dialog, form, refused);
+    if (!refused) form.querySelector("[name=decision]").focus();
   });
 }
 

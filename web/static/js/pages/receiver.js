@@ -4,6 +4,7 @@
  */
 import { submit } from "../acts.js";
 import { api } from "../api.js";
+import { ask, askUntilTaken } from "../ask.js";
 import { confirmDialog } from "../dialog.js";
 import { fill, h, icon } from "../dom.js";
 import { ready, _ } from "../i18n.js";
@@ -14,7 +15,7 @@ import { play } from "../sound.js";
 import { toast, toastError } from "../toast.js";
 import { startKeys } from "./keys.js";
 import { askAccept, askBox, askCondition, askMissing, askReason, photoOf } from "./receiver-ask.js";
-import { act, ask, face, went } from "./office.js";
+import { act, face, went } from "./office.js";
 import { RECEIVED, conditionWord, counts, doubt, inside, receivedFace, showCurrent, showHandover, showHead, showLists, showMode, undecided } from "./receiver-view.js";
 
 const POLL_MS = 2000;
@@ -149,7 +150,7 @@ async function takeOffer(code, how) {
   if (!sure) return { tone: "neutral", icon: "handover", code: _("Handover code"), sentence: _("Nothing recorded.") };
   handoverProblem("");
   const numbers = offer.loads.map((load) => load.number);
-  const payload = { method: "app", handover_id: offer.id, parts: Object.fromEntries(offer.loads.map((load) => [load.number, { count: load.count }])) };
+  const payload = { method: "app", code: offer.text, parts: Object.fromEntries(offer.loads.map((load) => [load.number, { count: load.count }])) };
   const answer = await submit("hand_over", { subject: { consignments: numbers }, site, how, payload });
   const shown = { code: _("Handover code"), ...face(answer, _("Taken over: %(n)s boxes. Scan the first one.", { n: numbers.length })) };
   if (went(answer) && numbers.length === 1) await openBox(numbers[0]);
@@ -262,13 +263,17 @@ async function unexpected(code, how) {
   const dialog = document.getElementById("unexpected-dialog");
   const form = document.getElementById("unexpected-form");
   dialog.querySelector("[data-unexpected-code]").textContent = code;
-  const asked = ask(dialog, form);
-  const photo = photoOf(form);
-  if (mode) form.querySelector(`[name="condition"][value="${mode}"]`).checked = true;
-  form.querySelector(mode ? '[value="yes"]' : '[name="condition"]').focus();
-  const values = await asked;
-  if (!values) return;
-  const answer = await work(async () => act("receive_unexpected", { subject: { consignment: box().number, specimen: code }, site, how, payload: { condition: values.condition, reason: values.reason, note: values.note || "", ...(await pictured(photo)) } }));
+  let photo = null;
+  const question = (refused) => {
+    const asked = ask(dialog, form, refused);
+    if (refused) return asked;
+    photo = photoOf(form);
+    if (mode) form.querySelector(`[name="condition"][value="${mode}"]`).checked = true;
+    form.querySelector(mode ? '[value="yes"]' : '[name="condition"]').focus();
+    return asked;
+  };
+  const answer = await askUntilTaken(form, question, ({ condition, reason, note }) => work(async () => act("receive_unexpected", { subject: { consignment: box().number, specimen: code }, site, how, payload: { condition, reason, note, ...(await pictured(photo)) } })));
+  if (!answer) return;
   panel.show({ code, ...face(answer, answer.result && answer.result.known === false ? _("On record: nobody in the network knows this number.") : answer.result && answer.result.missed ? _("On record. It was missed in consignment %(number)s; the search ends.", { number: answer.result.missed }) : _("On record as unexpected.")) });
 }
 
@@ -300,12 +305,17 @@ async function decide(kind, given = null) {
   const tube = decidable(kind);
   if (!tube) return;
   if (kind === "concession" && tube.on_hold) return void hint(_("On hold: it may not be accepted before a manager has decided."));
-  const chosen = given && given.reason ? given : await askReason(kind, tube, reasons);
-  if (!chosen) return;
-  const only = chosen.tests && chosen.tests.length ? chosen.tests : null;
-  const type = kind !== "reject" ? "accept" : only ? "reject_tests" : "reject";
-  const more = only ? { tests: only } : kind === "reject" && tube.condition ? { condition: tube.condition } : {};
-  const answer = await work(async () => act(type, { subject: { specimen: tube.accession, specimen_id: tube.id }, site, payload: { reason: chosen.reason, note: chosen.note || "", ...more, ...(await pictured(chosen.photo)) } }));
+  let [chosen, only] = [given, null];
+  const send = (said) => {
+    chosen = said;
+    only = said.tests && said.tests.length ? said.tests : null;
+    const type = kind !== "reject" ? "accept" : only ? "reject_tests" : "reject";
+    const more = only ? { tests: only } : kind === "reject" && tube.condition ? { condition: tube.condition } : {};
+    return work(async () => act(type, { subject: { specimen: tube.accession, specimen_id: tube.id }, site, payload: { reason: said.reason, note: said.note || "", ...more, ...(await pictured(said.photo)) } }));
+  };
+  const question = (refused) => askReason(kind, tube, reasons, refused);
+  const answer = given && given.reason ? await send(given) : await askUntilTaken(document.getElementById("reason-form"), question, send);
+  if (!answer) return;
   const done = only && answer.result && answer.result.left && answer.result.left.length ? _("Only %(tests)s rejected: %(reason)s. The tube stays for the rest.", { tests: only.join(_(", ")), reason: names[chosen.reason] }) : kind === "reject" ? _("Rejected: %(reason)s. The sender sees it at once.", { reason: names[chosen.reason] }) : _("Accepted with concession: %(reason)s. It shows on the report.", { reason: names[chosen.reason] });
   panel.show({ code: tube.accession, ...face(answer, done), ...(went(answer) ? { tone: kind === "reject" ? "danger" : "warn", sound: "ok" } : {}) });
 }
@@ -323,20 +333,26 @@ async function acceptAll() {
   else panel.show({ tone: left.length ? "warn" : "ok", icon: "check-circle", sound: left.length ? "already" : "ok", code: _("%(n)s accepted", { n: count }), sentence: rest.length + left.length ? _("%(n)s stay open.", { n: rest.length + left.length }) : "" });
 }
 
+const NOBODY = "nobody"; // no tube that could be decided
+
 /** Something about the whole box: noted on it, or one decision for all its received tubes. */
 async function wholeBox() {
   const fitting = (decision) => tubes().filter((tube) => undecided(tube) && (decision === "hold" ? !tube.on_hold : decision === "concession" ? !tube.on_hold && tube.destination === site : true));
-  const chosen = await askBox(allReasons, box().box, fitting);
-  if (!chosen) return;
-  const payload = { reason: chosen.reason, note: chosen.note || "" };
+  let [chosen, about] = [null, []];
+  const send = (said) => {
+    chosen = said;
+    about = said.decision === "box" ? [] : fitting(said.decision);
+    if (said.decision !== "box" && !about.length) return { status: NOBODY };
+    const more = said.decision === "box" ? {} : { decision: said.decision, specimens: about.map((tube) => tube.id) };
+    return work(async () => act(said.decision === "box" ? "deviation" : "decide_all", { subject: { consignment: box().number }, site, wait: 20000, payload: { reason: said.reason, note: said.note || "", ...more, ...(await pictured(said.photo)) } }));
+  };
+  const answer = await askUntilTaken(document.getElementById("box-form"), (refused) => askBox(allReasons, box().box, fitting, refused), send);
+  if (!answer) return;
+  if (answer.status === NOBODY) return void hint(_("No received tube waits for a decision. Scan the tubes first."));
   if (chosen.decision === "box") {
-    const noted = await work(async () => act("deviation", { subject: { consignment: box().number }, site, payload: { ...payload, ...(await pictured(chosen.photo)) } }));
-    panel.show({ code: box().box, ...face(noted, _("Noted on the box: %(reason)s.", { reason: names[chosen.reason] })) });
+    panel.show({ code: box().box, ...face(answer, _("Noted on the box: %(reason)s.", { reason: names[chosen.reason] })) });
     return;
   }
-  const about = fitting(chosen.decision);
-  if (!about.length) return void hint(_("No received tube waits for a decision. Scan the tubes first."));
-  const answer = await work(async () => act("decide_all", { subject: { consignment: box().number }, site, wait: 20000, payload: { ...payload, decision: chosen.decision, specimens: about.map((tube) => tube.id), ...(await pictured(chosen.photo)) } }));
   const { count = about.length } = answer.result || {};
   const words = { hold: _("%(n)s tubes on hold: %(reason)s.", { n: count, reason: names[chosen.reason] }), concession: _("%(n)s accepted with concession: %(reason)s.", { n: count, reason: names[chosen.reason] }), reject: _("%(n)s rejected: %(reason)s. The sender sees it at once.", { n: count, reason: names[chosen.reason] }) };
   panel.show({ code: box().box, ...face(answer, words[chosen.decision]), ...(went(answer) ? { tone: chosen.decision === "reject" ? "danger" : "warn", sound: "ok" } : {}) });
