@@ -96,7 +96,12 @@ def _queries(sites: Sequence[str] | None, kind: str = "") -> Iterable[Select[Spe
     forwarded = FORWARDED if kind in {"", "not_forwarded"} else ()
     here = Specimen.location_code == Specimen.collecting_site_code
     own: list[ColumnElement[bool]] = [Specimen.state.in_(states), here]
-    passing: list[ColumnElement[bool] | TextClause] = [text(ELSEWHERE), Specimen.state.in_([*states, *forwarded])]
+    along = Specimen.location_code > ""  # of every tube that stands somewhere; without it SQLite goes along the states
+    passing: list[ColumnElement[bool] | TextClause] = [
+        text(ELSEWHERE),
+        along,
+        Specimen.state.in_([*states, *forwarded]),
+    ]
     if sites is not None:
         own.append(Specimen.collecting_site_code.in_(sites))
         passing.append(Specimen.location_code.in_(sites))
