@@ -17,6 +17,7 @@ from logistics.clock import wall_now
 from logistics.db import transaction
 from logistics.errors import LabrelayError
 from logistics.integrity import edge as integrity
+from logistics.integrity import prepared
 from logistics.services import (
     arrivals,
     delivery,
@@ -138,7 +139,20 @@ def _verify(claim: Claim, pulse: Pulse, app: Flask) -> None:
             raise LeaseLost
 
 
-WORK: dict[str, Callable[[Claim, Pulse, Flask], None]] = {planning.JOB_KIND: _plan, integrity.JOB_KIND: _verify}
+def _bundle(claim: Claim, pulse: Pulse, app: Flask) -> None:
+    """A custody bundle, made where the key is; the page that asked for it offers the file."""
+    made = prepared.bundle_of(claim.args, app.extensions["labrelay.settings"].signing_key_file, now=clock.now())
+    with transaction() as session:
+        prepared.keep(session, claim.job_id, made, made_for=str(claim.args["by"]), now=wall_now())
+        if not jobs.finish(session, claim, result={"name": made.name}, now=wall_now()):
+            raise LeaseLost
+
+
+WORK: dict[str, Callable[[Claim, Pulse, Flask], None]] = {
+    planning.JOB_KIND: _plan,
+    integrity.JOB_KIND: _verify,
+    prepared.JOB_KIND: _bundle,
+}
 
 
 def _failed(claim: Claim, code: str, params: dict[str, object]) -> None:
@@ -210,7 +224,8 @@ def sign_digests() -> None:
 
 @shared_task(name="logistics.tasks.forget")  # type: ignore[untyped-decorator,unused-ignore]
 def forget() -> None:
-    """Delete what may not be kept longer: where couriers have been."""
+    """Delete what may not be kept longer: where couriers have been, and files that nobody fetched."""
     kept = current_app.extensions["labrelay.settings"].retention_positions
     with transaction() as session:
         positions.forget(session, older_than=kept, now=clock.now())
+        prepared.forget(session, now=wall_now())

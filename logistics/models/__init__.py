@@ -15,7 +15,7 @@ from logistics.models.labels import LabelBatch, LabelNumber, LabelStock, PrintSe
 from logistics.models.network import ApiToken, Courier, Site, User, Vehicle
 from logistics.models.planning import CourierPosition, Pickup, Plan, PlanVersion, Stop
 from logistics.models.specimens import Nonconformity, Order, Specimen, SpecimenTest
-from logistics.models.system import AuditEntry, Counter, Job, PrintEntry, Setting
+from logistics.models.system import AuditEntry, Counter, Job, PreparedFile, PrintEntry, Setting
 from logistics.models.transport import Box, Consignment, ConsignmentLine, ManifestVersion, SealUse
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "Pickup",
     "Plan",
     "PlanVersion",
+    "PreparedFile",
     "PrintEntry",
     "PrintSetting",
     "Reason",

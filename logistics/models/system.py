@@ -1,11 +1,11 @@
-"""Jobs, counters, settings, the audit log and the print log."""
+"""Jobs and the files they make, counters, settings, the audit log and the print log."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from logistics.db import Base
@@ -31,6 +31,19 @@ class Job(Base):
     stop_requested: Mapped[bool] = mapped_column(default=False)
     result: Mapped[dict[str, Any]] = mapped_column(default=dict)
     error: Mapped[str] = mapped_column(Text, default="")
+
+
+class PreparedFile(Base):
+    """A file that a worker made for one person, fetched from a page; cleared away after a day."""
+
+    __tablename__ = "prepared_file"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str]
+    media_type: Mapped[str]
+    made_for: Mapped[str]
+    made_at: Mapped[datetime] = mapped_column(index=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
 
 class Counter(Base):

@@ -31,7 +31,7 @@ SOURCES = {
     "test", "test_site", "stability_rule", "reason",  # the network and its catalogue
     "label_batch", "label_number", "label_stock", "print_setting", "print_entry",  # numbers and prints
     "alert", "alert_note", "alert_ladder", "alert_route", "channel", "delivery", "delivery_attempt", "audit_entry",
-    "counter", "job", "saved_filter", "default_filter",
+    "counter", "job", "prepared_file", "saved_filter", "default_filter",
     "handover_offer", "waiting_act",  # what is under way
     "pickup", "plan", "plan_version", "stop", "courier_position", "reading", "dead_letter", "quarantined_reading",
     "excursion", "excursion_change", "probe_state", "reading_hour", "ingest_heartbeat",  # planning and measuring

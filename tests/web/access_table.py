@@ -175,6 +175,7 @@ def _week(_world: World) -> dict[str, Any]:
     return {"query_string": {"from": "2026-03-03", "to": "2026-03-10"}}
 
 
+BUNDLE = Nothing("a bundle is its owner's: test_integrity proves it")
 FILTERS = Nothing("a filter is its owner's, or its site's: test_saved_filters proves it")
 
 
@@ -415,9 +416,11 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "integrity.progress"): Row(OVERSIGHT, NETWORK),
     ("GET", "integrity.all_digests"): Row(OVERSIGHT, NETWORK),
     ("GET", "integrity.key_file"): Row(OVERSIGHT | {"manager"}, Nothing("a public key")),
-    ("GET", "integrity.consignment_bundle"): Row(frozenset({"manager", "auditor"}), HIDDEN, _number),
-    ("GET", "integrity.specimen_bundle"): Row(
-        frozenset({"manager", "auditor"}), HIDDEN, lambda w: {"specimen_id": w.specimen}),
+    ("POST", "bundles.of_consignment"): Row(MANAGER | AUDITOR, HIDDEN, _number),
+    ("POST", "bundles.of_specimen"): Row(MANAGER | AUDITOR, HIDDEN, lambda w: {"specimen_id": w.specimen}),
+    ("GET", "bundles.page"): Row(MANAGER | AUDITOR, BUNDLE, lambda w: {"job_id": "none"}),
+    ("GET", "bundles.state"): Row(MANAGER | AUDITOR, BUNDLE, lambda w: {"job_id": "none"}),
+    ("GET", "bundles.file"): Row(MANAGER | AUDITOR, BUNDLE, lambda w: {"job_id": "none"}),
     # consignments, recalls, what was not sent
     ("GET", "consignments.record"): Row(JOURNEY, HIDDEN, _number),
     ("GET", "consignments.listing"): Row(SEARCHERS, Nothing("leads to the search")),

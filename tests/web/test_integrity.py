@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from flask_babel import refresh
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from logistics import tasks
-from logistics.clock import FixedClock
-from logistics.integrity import edge, keys
+from logistics.clock import FixedClock, wall_now
+from logistics.integrity import edge, keys, prepared
 from logistics.integrity.bundle_check import verify_bundle
-from logistics.models import AuditEntry, CustodyDigest, Job
+from logistics.models import AuditEntry, CustodyDigest, Job, PreparedFile
 from tests import factories as f
 from tests.tamper import unlocked
 from web.settings import Settings
@@ -40,10 +40,10 @@ def record(session: Session, app_clock: FixedClock, app_settings: Settings, monk
     return number
 
 
-def work(session: Session) -> Job:
-    """What a worker does with the waiting verification."""
+def work(session: Session, kind: str = edge.JOB_KIND) -> Job:
+    """What a worker does with the waiting job."""
     session.commit()
-    job = session.scalars(select(Job).where(Job.kind == edge.JOB_KIND, Job.state == "waiting")).one()
+    job = session.scalars(select(Job).where(Job.kind == kind, Job.state == "waiting")).one()
     tasks.run_job.run(job.id)
     session.expire_all()
     return job
@@ -86,39 +86,71 @@ def test_the_periodic_task_signs_a_day_once(record: str, session: Session, app_s
     assert app_settings.signing_key_file.stat().st_mode & 0o777 == 0o600
 
 
+def made(session: Session, client: FlaskClient, path: str) -> str:
+    """Ask for a bundle as the button does, let a worker make it, and give the address of its page."""
+    answer = client.post(path)
+    assert answer.status_code == 302
+    assert client.post(path).headers["Location"] == answer.headers["Location"]  # pressed twice
+    page = client.get(answer.headers["Location"] + "?lang=en").get_data(as_text=True)
+    assert "Being put together and signed" in page
+    assert client.get(answer.headers["Location"] + "/state").get_json() == {"waiting": True}
+    assert client.get(answer.headers["Location"] + "/file").status_code == 404
+    work(session, prepared.JOB_KIND)
+    session.rollback()
+    assert client.get(answer.headers["Location"] + "/state").get_json() == {"waiting": False}
+    return answer.headers["Location"]
+
+
 def test_bundles_from_the_browser_hold(
-    record: str, session: Session, client: FlaskClient, login: Login, app_settings: Settings, tmp_path: Path
+    record: str, session: Session, client: FlaskClient, login: Login, tmp_path: Path
 ) -> None:
-    """The manager downloads consignment and tube; both verify against the public key; both reads are logged."""
+    """The manager downloads consignment and tube; both verify against the public key; both requests are logged."""
     login(client, "manager")
     pem = client.get("/integrity/key.pem").get_data(as_text=True)
     session.rollback()
     tube = f.find(session, "T1").id
     session.rollback()
     for path in (f"/custody/consignments/{record}/bundle", f"/custody/specimens/{tube}/bundle"):
-        answer = client.get(path)
+        page = made(session, client, path)
+        assert "The bundle is ready" in client.get(page + "?lang=en").get_data(as_text=True)
+        answer = client.get(page + "/file")
         assert answer.mimetype == "application/zip"
         (tmp_path / "bundle.zip").write_bytes(answer.data)
         report = verify_bundle(tmp_path / "bundle.zip", anchor=keys.from_pem(pem))
         assert report.whole, report.findings
         assert report.sealed
-        assert "unsigned" not in answer.headers["Content-Disposition"]
     session.rollback()
     logged = session.scalars(select(AuditEntry.subject).where(AuditEntry.action == "bundle_exported")).all()
-    assert sorted(logged) == sorted([f"consignment:{record}", f"specimen:{tube}"])
+    assert sorted(set(logged)) == sorted([f"consignment:{record}", f"specimen:{tube}"])
     login(client, "auditor")
     digests = client.get("/integrity/digests.jsonl").get_data(as_text=True).splitlines()
     assert len(digests) == 1
 
 
-def test_a_bundle_from_a_process_without_the_key_says_that_it_is_unsigned(
-    record: str, client: FlaskClient, login: Login, app_settings: Settings, tmp_path: Path
+def test_a_bundle_is_for_whoever_asked_and_for_a_day(
+    record: str, session: Session, client: FlaskClient, login: Login, app_clock: FixedClock
 ) -> None:
-    """As under compose, where the worker alone has the key: the file's name says so, and it is not whole."""
+    """Another reader gets 404 for the manager's page and file; after a day the file is gone and can be made again."""
+    page = made(session, login(client, "manager"), f"/custody/consignments/{record}/bundle")
+    login(client, "auditor")
+    assert [client.get(page + end).status_code for end in ("", "/state", "/file")] == [404, 404, 404]
+    login(client, "manager")
+    session.execute(update(PreparedFile).values(made_at=wall_now() - prepared.KEPT - timedelta(minutes=1)))
+    session.commit()
+    tasks.forget.run()
+    assert client.get(page + "/file").status_code == 404
+    words = client.get(page + "?lang=en").get_data(as_text=True)
+    assert "Ask for it again" in words
+    assert "Make it again" in words
+
+
+def test_a_worker_without_the_key_says_so(
+    record: str, session: Session, client: FlaskClient, login: Login, app_settings: Settings
+) -> None:
+    """No bundle is better than one that nobody can trust: the page says in both languages who can help."""
     app_settings.signing_key_file.rename(app_settings.signing_key_file.with_name("elsewhere"))
-    answer = login(client, "manager").get(f"/custody/consignments/{record}/bundle")
-    assert f"custody-{record}-unsigned.zip" in answer.headers["Content-Disposition"]
-    (tmp_path / "bundle.zip").write_bytes(answer.data)
-    report = verify_bundle(tmp_path / "bundle.zip")
-    assert not report.whole
-    assert [one.detail for one in report.findings] == ["the bundle is not signed"]
+    page = made(session, login(client, "manager"), f"/custody/consignments/{record}/bundle")
+    assert "The worker has no signing key" in client.get(page + "?lang=en").get_data(as_text=True)
+    refresh()  # the test's own context remembers the language of the first page
+    assert "后台进程没有签名密钥" in client.get(page + "?lang=zh_CN").get_data(as_text=True)
+    assert client.get(page + "/file").status_code == 404

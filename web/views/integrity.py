@@ -1,31 +1,29 @@
-"""Integrity of the record: the key, the daily digests, the last verification and a new one; custody bundles."""
+"""Integrity of the record: the key, the daily digests, the last verification and a new one."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from logistics import clock, tasks
+from logistics import tasks
 from logistics.clock import parse_instant, wall_now
 from logistics.db import db, transaction
 from logistics.domain.diagnosis import Kind
 from logistics.domain.digests import Digest
-from logistics.errors import LabrelayError, NotFound
-from logistics.integrity import bundle, digests, edge, keys
-from logistics.integrity.keys import Signer
+from logistics.errors import NotFound
+from logistics.integrity import digests, edge, keys
 from logistics.models import CustodyDigest, CustodyEvent, Job
-from logistics.queries import journey, records, worklists
+from logistics.queries import worklists
 from logistics.services import jobs
 from web import auth
 from web.access import access
-from web.auth import scope
 
 blueprint = Blueprint("integrity", __name__)
 SHOWN_DIGESTS = 60
@@ -138,44 +136,6 @@ def key_file() -> Response:
     if not known:
         raise NotFound("signing_key_none")
     return _file(keys.to_pem(known[-1].public_key).encode(), "application/x-pem-file", "labrelay-key.pem")
-
-
-@blueprint.get("/custody/consignments/<number>/bundle")
-@access("manager", "auditor")
-def consignment_bundle(number: str) -> Response:
-    """The bundle of a consignment that concerns one of the reader's sites; the download is logged."""
-    session = db.session()
-    one = records.consignment(session, scope(), current_user.username, number)
-    signer = _signer()
-    data = bundle.of_consignment(session, one.number, signer=signer, now=clock.now())
-    with transaction() as writing:
-        auth.audit(writing, "bundle_exported", f"consignment:{one.number}")
-    return _bundle(data, one.number, signer)
-
-
-@blueprint.get("/custody/specimens/<int:specimen_id>/bundle")
-@access("manager", "auditor")
-def specimen_bundle(specimen_id: int) -> Response:
-    """The bundle of one tube."""
-    session = db.session()
-    one = journey.visible(session, scope(), current_user.username, specimen_id)
-    signer = _signer()
-    data = bundle.of_specimen(session, one, signer=signer, now=clock.now())
-    with transaction() as writing:
-        auth.audit(writing, "bundle_exported", f"specimen:{one.id}", accession=one.accession)
-    return _bundle(data, str(one.id), signer)
-
-
-def _signer() -> Signer | None:
-    """The key, where this process has it. Without it the bundle is not signed as a whole and does not verify as one."""
-    try:
-        return keys.load(current_app.extensions["labrelay.settings"].signing_key_file)
-    except LabrelayError:
-        return None
-
-
-def _bundle(data: bytes, name: str, signer: Signer | None) -> Response:
-    return _file(data, "application/zip", f"custody-{name}{'' if signer else '-unsigned'}.zip")
 
 
 def _file(data: bytes, kind: str, name: str) -> Response:
