@@ -11,15 +11,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
+import httpx
 import paho.mqtt.client as paho
 import psycopg
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bench import ingest_world as w
+from bench import load
+from bench.acts import server
+from bench.pages import Reader
 from logistics.clock import wall_now
 from telemetry import topics
+from tests import factories as f
 from tests.servers import find_program
 from web.settings import Settings
 
@@ -27,6 +32,7 @@ UNNEST_ROWS = 3_000
 MONTH_MINUTES = 43_200
 HOT_C = 30.0
 POLL_S = 0.01
+WARM, ASKED = 10, 40
 _UNNEST = """
     INSERT INTO bare_reading (device_code, probe, at, temp_c, battery_pct, recorded_at)
     SELECT *, now() FROM unnest(%s::text[], %s::smallint[], %s::timestamptz[], %s::float8[], %s::float8[])
@@ -137,12 +143,10 @@ def _feed(pipes: Sequence[subprocess.Popen[bytes]], rate: float, stop: threading
         time.sleep(0.02)
 
 
-def month_chart(settings: Settings) -> tuple[float, int]:
-    """(median seconds, points) to read a month of a box, minute by minute, thin it and write it as JSON."""
-    from web import charts
-    from web.app import create_app
-
+def month_chart(settings: Settings) -> tuple[load.Result, int]:
+    """Ask for a month of a box, minute by minute, as its chart's script does over HTTP; (answers, points drawn)."""
     end = wall_now()
+    begin = end - timedelta(minutes=MONTH_MINUTES + 1)
     with connect(settings) as connection:
         connection.execute(
             "INSERT INTO reading (device_code, probe, at, temp_c, recorded_at)"
@@ -152,15 +156,13 @@ def month_chart(settings: Settings) -> tuple[float, int]:
         )
         connection.commit()
         connection.execute("ANALYZE reading")
-    app = create_app(settings)
-    times = []
-    with app.app_context():
-        from logistics.db import db
-
-        for _ in range(9):
-            began = time.perf_counter()
-            points, gaps = charts.box_points(db.session(), "BX-LX-000", end - timedelta(minutes=MONTH_MINUTES + 1), end)
-            json.dumps({"points": points, "gaps": gaps})
-            times.append(time.perf_counter() - began)
-            db.session.rollback()
-    return sorted(times)[len(times) // 2], len(points)
+    path = "/api/v1/boxes/BX-LX-000/temperatures?" + urlencode({"from": begin.isoformat(), "to": end.isoformat()})
+    with server(settings, "acts") as port:
+        reader = Reader(port, "nurse", f.PASSWORD)
+        asked = reader.page(path, b'"LX-000"')
+        load.run(port, [[asked] * WARM])
+        found = load.run(port, [[asked] * ASKED])
+        body = httpx.get(f"http://127.0.0.1:{port}{path}", headers={"Cookie": reader.cookie}).json()
+    if found.wrong or body["series"][0]["count"] < MONTH_MINUTES:
+        raise RuntimeError(f"the chart was not answered: {found.wrong[:1]}")
+    return found, len(body["series"][0]["at"])

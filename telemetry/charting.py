@@ -1,6 +1,6 @@
 """The readings of a box as a chart draws them: each probe thinned with every extreme kept, gaps never joined.
 
-Forty thousand readings are answered in a fraction of a second: two plain columns leave the database, and buckets are
+Forty thousand readings are answered in a fraction of a second: two columns leave the database whole, and buckets are
 taken by slices. Times are seconds since 1970 (UTC), temperatures °C.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from sqlalchemy import bindparam, or_, select, text
 from sqlalchemy.orm import Session
@@ -25,11 +26,18 @@ KEPT_A_BUCKET = 4  # first, lowest, highest, last
 MISSED = 2.5  # so many intervals of a logger without a reading are drawn as a gap, long before they are a silence
 
 
-_SELECT = (
-    "SELECT {at}, temp_c FROM reading WHERE device_code = :device AND probe = :probe AND at >= :begin AND at < :end"
-)
-_POSTGRESQL = f"{_SELECT.format(at='CAST(extract(epoch FROM at) AS double precision)')} ORDER BY at"
-_SQLITE = f"{_SELECT.format(at='(julianday(at) - 2440587.5) * 86400.0')} ORDER BY at"
+# Two arrays in the driver's binary form instead of forty thousand rows: a third of the time, and no heap of tuples that
+# Python's search for garbage looks through in every second answer.
+_POSTGRESQL = """
+    SELECT array_agg(at_s), array_agg(temp_c) FROM (
+        SELECT date_part('epoch', at) AS at_s, temp_c FROM reading
+        WHERE device_code = %(device)s AND probe = %(probe)s AND at >= %(begin)s AND at < %(end)s ORDER BY at
+    ) AS sorted
+"""
+_SQLITE = text(
+    "SELECT (julianday(at) - 2440587.5) * 86400.0, temp_c FROM reading"
+    " WHERE device_code = :device AND probe = :probe AND at >= :begin AND at < :end ORDER BY at"
+).bindparams(bindparam("begin", type_=UTCDateTime()), bindparam("end", type_=UTCDateTime()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +84,14 @@ def columns(
     session: Session, device: str, probe: int, start: datetime, end: datetime
 ) -> tuple[list[float], list[float]]:
     """(times, temperatures) of a probe in start … end, the end left out, sorted."""
-    postgresql = session.get_bind().dialect.name == "postgresql"
-    statement = text(_POSTGRESQL if postgresql else _SQLITE)
-    if not postgresql:
-        statement = statement.bindparams(bindparam("begin", type_=UTCDateTime()), bindparam("end", type_=UTCDateTime()))
     asked = {"device": device, "probe": probe, "begin": start, "end": end}
-    # Tuples straight from the driver: wrapping forty thousand rows costs as much as fetching them.
-    rows = session.connection().execute(statement, asked).cursor
-    found = rows.fetchall() if rows is not None else []
-    if not found:
-        return [], []
-    times, temps = zip(*found, strict=True)
-    return list(times), list(temps)
+    if session.get_bind().dialect.name == "postgresql":
+        raw: Any = session.connection().connection.driver_connection
+        times, temps = raw.execute(_POSTGRESQL, asked, binary=True).fetchone()
+        return times or [], temps or []
+    rows = session.connection().execute(_SQLITE, asked).cursor
+    found = rows.fetchall() if rows is not None else []  # straight from the driver: wrapping a row costs as much
+    return [at for at, _ in found], [temp_c for _, temp_c in found]
 
 
 def line(

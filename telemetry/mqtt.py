@@ -32,6 +32,7 @@ from sqlalchemy.orm import configure_mappers
 
 from logistics import clock
 from logistics.db import transaction
+from logistics.garbage import keep_loaded
 from logistics.errors import Unavailable
 from telemetry import routes, topics
 from telemetry.ingest import BatchResult, Incoming, bury_unstorable, store_batch
@@ -301,8 +302,7 @@ class Ingest:
 def few_collections() -> None:
     """What was loaded is never looked through for garbage again, and what a batch makes only when it is much: looking
     through it costs a fifth of the work otherwise, and none of it is in cycles."""
-    gc.collect()
-    gc.freeze()
+    keep_loaded()
     gc.set_threshold(_COLLECT_AFTER)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from logistics.garbage import keep_loaded
 from web.even import Counts, EvenWorker, hooks
 from web.processes import die_with_parent
 from web.settings import Settings
@@ -48,7 +49,9 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         from web.app import create_app
 
-        return create_app(self._settings)
+        app = create_app(self._settings)
+        keep_loaded()
+        return app
 
 
 def serve(settings: Settings) -> None:
