@@ -32,8 +32,8 @@ from sqlalchemy.orm import configure_mappers
 
 from logistics import clock
 from logistics.db import transaction
-from logistics.garbage import keep_loaded
 from logistics.errors import Unavailable
+from logistics.garbage import keep_loaded
 from telemetry import routes, topics
 from telemetry.ingest import BatchResult, Incoming, bury_unstorable, store_batch
 from telemetry.link import Link, Packet
