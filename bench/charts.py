@@ -20,7 +20,7 @@ from logistics import clock
 from logistics.clock import FixedClock
 from logistics.db import Base, db, transaction
 from logistics.models import Box, Site
-from telemetry import charting, devices, store
+from telemetry import devices, store
 from telemetry.reading import Reading
 from web.api import temperatures
 from web.app import create_app
@@ -67,13 +67,13 @@ def measure(url: str | None) -> None:
     for _ in range(TRIES):
         db.session.rollback()
         begun = time.perf_counter()
-        lines = charting.lines(db.session(), box.code, start, end, now=end)
-        answer = encode(temperatures.answer(db.session(), box, start, end, lines, []))
+        found = temperatures.answer(db.session(), box, start, end, [], [(box.code, start, end)])
+        answer = encode(found)
         took.append((time.perf_counter() - begun) * 1000)
-        size = len(answer)
+        size, [series] = len(answer), found["series"]
     took.sort()
     where = "PostgreSQL" if url else "SQLite"
-    print(f"{where}: {lines[0].count} readings -> {len(lines[0].times)} points, {size / 1024:.0f} KiB")
+    print(f"{where}: {series['count']} readings -> {len(series['at'])} points, {size / 1024:.0f} KiB")
     print(f"  median {took[TRIES // 2]:.0f} ms, slowest of {TRIES} {took[-1]:.0f} ms, fastest {took[0]:.0f} ms")
 
 

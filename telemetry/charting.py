@@ -7,8 +7,8 @@ taken by slices. Times are seconds since 1970 (UTC), temperatures °C.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -78,6 +78,33 @@ def lines(
             line(binding.device_code, binding.probe, times, temps, limit, points, until=min(until, now).timestamp())
         )
     return found
+
+
+def joined(lines: Iterable[Line]) -> list[Line]:
+    """One line a probe, where it was asked for several times, one after the other; what lies between them is a gap."""
+    found: dict[tuple[str, int], Line] = {}
+    for one in lines:
+        key = (one.device_code, one.probe)
+        if key not in found or not found[key].times:
+            found[key] = one
+        elif one.times:
+            found[key] = _after(found[key], one)
+    return list(found.values())
+
+
+def _after(one: Line, other: Line) -> Line:
+    known = [gap for gap in one.gaps if gap[1] <= one.times[-1]]  # without what came after its end: it is known now
+    between = (one.times[-1], other.times[0])
+    return replace(
+        one,
+        times=[*one.times, sum(between) / 2, *other.times],
+        temps=[*one.temps, None, *other.temps],
+        gaps=[*known, between, *other.gaps],
+        count=one.count + other.count,
+        min_c=min((at for at in (one.min_c, other.min_c) if at is not None), default=None),
+        max_c=max((at for at in (one.max_c, other.max_c) if at is not None), default=None),
+        thinned=one.thinned or other.thinned,
+    )
 
 
 def columns(

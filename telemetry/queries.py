@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
@@ -16,12 +14,8 @@ from sqlalchemy.orm import Session
 from logistics import clock
 from logistics.models import Box
 from telemetry import profiles, store
-from telemetry.excursion import Sample
 from telemetry.models import Device, DeviceBinding, ExcursionRow, ProbeState
 from telemetry.profile import Profile
-from telemetry.silence import silence_limit
-
-CHART_POINTS = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +29,6 @@ class Latest:
     fresh: bool
     inside: bool
     battery_pct: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChartSeries:
-    """A probe's readings for a chart. ``points``: (at, °C), None where there is a gap longer than the silence limit."""
-
-    device_code: str
-    probe: int
-    points: list[tuple[datetime, float | None]]
-    count: int
-    min_c: float | None
-    max_c: float | None
 
 
 def speaking(box_codes: Iterable[str], *columns: Any) -> Select[Any]:
@@ -100,30 +82,6 @@ def band(session: Session, box_code: str, *, at: datetime | None = None) -> Prof
     return None if box is None else profiles.of_box(session, box, at=at or clock.now())
 
 
-def chart(
-    session: Session, box_code: str, start: datetime, end: datetime, *, points: int = CHART_POINTS
-) -> list[ChartSeries]:
-    """The readings of a box in start … end, one series a probe, thinned to about ``points`` with every extreme kept."""
-    found = []
-    for binding, interval_s in bound(session, [box_code], start, end):
-        begin = max(start, binding.bound_from)
-        until = min(end, binding.bound_to) if binding.bound_to else end
-        series = store.series(session, binding.device_code, binding.probe, begin, until)
-        temps = [temp_c for _, temp_c in series]
-        gap = silence_limit(timedelta(seconds=interval_s))
-        found.append(
-            ChartSeries(
-                binding.device_code,
-                binding.probe,
-                with_gaps(thin(series, points), series, gap),
-                len(series),
-                min(temps, default=None),
-                max(temps, default=None),
-            )
-        )
-    return found
-
-
 def extremes(session: Session, spans: Mapping[str, tuple[str, datetime, datetime]]) -> dict[str, tuple[float, float]]:
     """(lowest, highest) °C of boxes over spans: key → (box, from, to). Keys without any reading are left out."""
     if not spans:
@@ -147,33 +105,6 @@ def extremes(session: Session, spans: Mapping[str, tuple[str, datetime, datetime
         if lows:
             found[key] = (min(lows), max(highs))
     return found
-
-
-def thin(series: Sequence[Sample], points: int) -> list[Sample]:
-    """At most about ``points`` of a sorted series: first, last, lowest and highest of each bucket are kept."""
-    if len(series) <= points:
-        return list(series)
-    size = math.ceil(len(series) * 4 / points)
-    kept: list[Sample] = []
-    for begin in range(0, len(series), size):
-        bucket = series[begin : begin + size]
-        low = min(range(len(bucket)), key=lambda index: bucket[index][1])
-        high = max(range(len(bucket)), key=lambda index: bucket[index][1])
-        kept.extend(bucket[index] for index in sorted({0, low, high, len(bucket) - 1}))
-    return kept
-
-
-def with_gaps(
-    kept: Sequence[Sample], series: Sequence[Sample], silence_after: timedelta
-) -> list[tuple[datetime, float | None]]:
-    """The kept points, with a None wherever the whole series has a gap longer than the limit."""
-    breaks = [
-        (before[0] + (after[0] - before[0]) / 2, None)
-        for before, after in itertools.pairwise(series)
-        if after[0] - before[0] > silence_after
-    ]
-    merged: list[tuple[datetime, float | None]] = [*kept, *breaks]
-    return sorted(merged, key=lambda point: point[0])
 
 
 def excursions(

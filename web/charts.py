@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import url_for
@@ -11,41 +11,34 @@ from flask_babel import gettext
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from logistics import clock
 from logistics.domain.access import Scope
 from logistics.domain.cold_chain import Stay
 from logistics.domain.custody import Event, EventType, consignment_stream, read_text
 from logistics.models import Consignment, CourierPosition, CustodyEvent, Site, Specimen
 from logistics.services import assessment
 from logistics.services.assessment import TubeAssessment
-from telemetry import queries, tube_clock
+from telemetry import charting, queries, tube_clock
 from web.rendering import locale
-
-TRAILING_GAP = timedelta(minutes=20)
 
 
 def box_points(session: Session, box_code: str, start: datetime, end: datetime) -> tuple[list[Any], list[Any]]:
-    """(points, gaps) of a box's first probe in start … end; a gap is never joined, one at the end shows, too."""
+    """(points, gaps) of the first probe of each logger of a box in start … end: a picture where no script asks for
+    all of them (``source``). A gap is never joined, one at the end shows, too."""
     points: list[dict[str, Any]] = []
     gaps: list[dict[str, Any]] = []
-    open_gap: datetime | None = None
-    last: datetime | None = None
-    seen: set[tuple[str, int]] = set()
-    for series in queries.chart(session, box_code, start, end):
-        if any(device == series.device_code and probe != series.probe for device, probe in seen):
-            continue  # the other probes of the same logger
-        seen.add((series.device_code, series.probe))
-        for at, temp_c in series.points:
-            if temp_c is None:
-                open_gap = last
-                continue
-            if open_gap is not None:
-                gaps.append({"from": open_gap.isoformat(), "to": at.isoformat()})
-                open_gap = None
-            points.append({"at": at.isoformat(), "temp": round(temp_c, 2)})
-            last = at
-    if last is not None and end - last > TRAILING_GAP:
-        gaps.append({"from": last.isoformat(), "to": end.isoformat()})
+    first: dict[str, int] = {}
+    for one in charting.lines(session, box_code, start, end, now=clock.now()):
+        if first.setdefault(one.device_code, one.probe) != one.probe:
+            continue
+        known = zip(one.times, one.temps, strict=True)
+        points += [{"at": _iso(at), "temp": round(temp_c, 2)} for at, temp_c in known if temp_c is not None]
+        gaps += [{"from": _iso(begin), "to": _iso(until)} for begin, until in one.gaps]
     return points, gaps
+
+
+def _iso(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat()
 
 
 def band(session: Session, box_code: str | None) -> dict[str, float] | None:
@@ -103,12 +96,16 @@ def box_events(session: Session, box_code: str, start: datetime, end: datetime, 
     return event_lines(event for event in events if start <= event.occurred_at <= end)
 
 
-def source(box_code: str | None, start: datetime, end: datetime) -> str | None:
+PADDING = timedelta(minutes=20)
+"""What is shown before a tube or a consignment came into its box."""
+
+
+def source(endpoint: str, start: datetime, end: datetime, **values: Any) -> str | None:
     """Where the chart's script asks for all probes of this stretch, and for finer data when it is zoomed."""
-    if box_code is None or not start < end:
+    if not start < end:
         return None
     span: dict[str, Any] = {"from": start.isoformat(), "to": end.isoformat()}
-    return url_for("temperatures.box", code=box_code, **span)
+    return url_for(endpoint, **values, **span)
 
 
 def judged(

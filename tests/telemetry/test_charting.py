@@ -93,3 +93,15 @@ def test_a_gap_is_what_the_logger_itself_left_out(session: Session) -> None:
     one, two = charting.lines(session, "BX-C", START, end, now=end)
     assert one.gaps == [((START + 4 * MINUTE).timestamp(), (START + 10 * MINUTE).timestamp())]
     assert two.gaps == []
+
+
+def test_what_was_asked_for_in_pieces_is_one_line_a_probe() -> None:
+    """A tube that went back into its box: one line, a hole between the stays, and no gap at the end of the first."""
+    first = charting.line("LG", 1, [0.0, 60.0], [4.0, 5.0], MINUTE * 2.5, 100, until=600.0)
+    other = charting.line("LG", 2, [0.0], [7.0], MINUTE * 2.5, 100, until=0.0)
+    later = charting.line("LG", 1, [900.0, 960.0], [3.0, 6.0], MINUTE * 2.5, 100, until=960.0)
+    whole, second = charting.joined([first, other, later])
+    assert second == other
+    assert (whole.times, whole.temps) == ([0.0, 60.0, 480.0, 900.0, 960.0], [4.0, 5.0, None, 3.0, 6.0])
+    assert whole.gaps == [(60.0, 900.0)]
+    assert (whole.count, whole.min_c, whole.max_c) == (4, 3.0, 6.0)

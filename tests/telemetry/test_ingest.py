@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from logistics.errors import Forbidden, Invalid
 from logistics.models import Alert, Consignment, Specimen
-from telemetry import devices, evaluate, http, quarantine, queries, store, sweep
+from telemetry import charting, devices, evaluate, http, quarantine, queries, store, sweep
 from telemetry.evaluate import profile_for
 from telemetry.excursion import detect
 from telemetry.ingest import BatchResult, Incoming, store_batch
@@ -347,12 +347,13 @@ def test_a_chart_keeps_every_extreme_and_shows_gaps(world: Session) -> None:
         Incoming("labrelay/v1/LG-1/readings", json.dumps({"readings": rows}).encode()),
         now=START + timedelta(days=2),
     )
-    [chart] = queries.chart(world, "BX-C", begin, START + timedelta(days=2), points=200)
+    end = START + timedelta(days=2)
+    [chart] = charting.lines(world, "BX-C", begin, end, now=end, points=200)
     assert chart.count == len(rows)
-    assert len(chart.points) < 250
+    assert len(chart.temps) < 250
     assert (chart.min_c, chart.max_c) == (5.0, 31.0)
-    assert 31.0 in [temp for _, temp in chart.points]
-    assert [temp for _, temp in chart.points].count(None) == 1
+    assert 31.0 in chart.temps
+    assert chart.temps.count(None) == 1
     newest = queries.latest(world, ["BX-C", "BX-A"], now=START + timedelta(days=2))
     assert list(newest) == ["BX-C"]
     assert not newest["BX-C"].fresh

@@ -469,6 +469,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "temperatures.box"): Row(
         JOURNEY, HIDDEN, lambda w: {"code": "BX-PROBE"},
         lambda w: {"query_string": {"from": START.isoformat(), "to": (START + timedelta(hours=1)).isoformat()}}),
+    ("GET", "temperatures.specimen"): Row(
+        JOURNEY, HIDDEN, lambda w: {"specimen_id": w.specimen},
+        lambda w: {"query_string": {"from": START.isoformat(), "to": (START + timedelta(hours=1)).isoformat()}}),
     # alarm profiles
     ("GET", "profiles.listing"): Row(frozenset({"manager", "administrator", "auditor"}), Listed(lambda w: "BX-PROBE")),
     ("GET", "profiles.edit"): Row(

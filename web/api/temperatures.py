@@ -1,4 +1,5 @@
-"""The temperatures of a box as its chart draws them; a narrower stretch of time gives finer data."""
+"""The temperatures of a box, or of the boxes that a tube was in, as their chart draws them; a narrower stretch of time
+gives finer data."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
+from flask_login import current_user
 from msgspec.json import encode
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -15,6 +17,7 @@ from logistics import clock
 from logistics.db import db
 from logistics.errors import Invalid, NotFound
 from logistics.models import Box, Consignment
+from logistics.queries import journey
 from telemetry import charting, profiles, queries
 from web import charts
 from web.access import access
@@ -30,30 +33,55 @@ READERS = ("collector", "courier", "receiver", "manager", "dispatcher", "auditor
 def box(code: str) -> Response:
     """Query: from, to (ISO 8601 with zone), points. Times in the answer are seconds since 1970."""
     session = db.session()
+    start, end = _span()
+    one = _visible(session, code, start, end)
+    events = charts.box_events(session, one.code, start, end, scope())
+    found = answer(session, one, start, end, events, [(one.code, start, end)], points=_points())
+    return Response(encode(found), mimetype="application/json")
+
+
+@blueprint.get("/specimens/<int:specimen_id>/temperatures")
+@access(*READERS)
+def specimen(specimen_id: int) -> Response:
+    """The same of the boxes that a tube was in, while it was in each (and a while before); with the last one's band."""
+    session = db.session()
+    start, end = _span()
+    one = journey.visible(session, scope(), current_user.username, specimen_id)
+    found = journey.journey(session, one, role=current_user.role, now=clock.now())
+    stays = [
+        (stay.box_code, max(start, stay.since - charts.PADDING), min(end, stay.until or end)) for stay in found.stays
+    ]
+    last = session.get(Box, stays[-1][0]) if stays else None
+    events = charts.event_lines(event for event in found.events if start <= event.occurred_at <= end)
+    drawn = answer(session, last, start, end, events, [stay for stay in stays if stay[1] < stay[2]], points=_points())
+    return Response(encode(drawn), mimetype="application/json")
+
+
+def _span() -> tuple[datetime, datetime]:
     start, end = _instant("from"), _instant("to")
     if not start < end or end - start > charting.LONGEST:
         raise Invalid("chart_span_bad", field="from", days=charting.LONGEST.days)
-    one = _visible(session, code, start, end)
-    lines = charting.lines(session, one.code, start, end, now=clock.now(), points=_points())
-    events = charts.box_events(session, one.code, start, end, scope())
-    return Response(encode(answer(session, one, start, end, lines, events)), mimetype="application/json")
+    return start, end
 
 
 def answer(
     session: Session,
-    one: Box,
+    banded: Box | None,
     start: datetime,
     end: datetime,
-    lines: Sequence[charting.Line],
     events: Sequence[Mapping[str, str]],
+    stays: Sequence[tuple[str, datetime, datetime]],
+    *,
+    points: int = charting.POINTS,
 ) -> dict[str, Any]:
-    """What the chart draws."""
+    """What the chart draws: the probes of the boxes in ``stays`` (box, from, to), and the band of ``banded``."""
     now = clock.now()
-    profile = profiles.of_box(session, one, at=min(end, now))
+    profile = profiles.of_box(session, banded, at=min(end, now)) if banded is not None else None
+    lines = charting.joined(line for stay in stays for line in charting.lines(session, *stay, now=now, points=points))
     return {
         "from": start.timestamp(),
         "to": end.timestamp(),
-        "band": {"low": profile.low_c, "high": profile.high_c},
+        "band": {"low": profile.low_c, "high": profile.high_c} if profile is not None else None,
         "series": [
             {
                 "device": each.device_code,
@@ -75,7 +103,8 @@ def answer(
                 "label": rule_words(row.rule_code),
                 "side": row.side,
             }
-            for row in queries.excursions(session, one.code, start, end)
+            for stay in stays
+            for row in queries.excursions(session, *stay)
         ],
         "events": events,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -35,7 +34,6 @@ blueprint.record(
 )
 READERS = ("collector", "courier", "receiver", "manager", "dispatcher", "auditor")
 PRINTERS = ("collector", "receiver", "manager", "courier")
-PADDING = timedelta(minutes=20)
 
 
 @blueprint.get("")
@@ -86,7 +84,8 @@ def picture(session: Session, found: Record) -> dict[str, Any]:
     """What chart and map draw: readings of the box while it carried this consignment, entries, sites, the drive."""
     one, now = found.consignment, clock.now()
     until = min(one.closed_at or now, now)
-    points, gaps = charts.box_points(session, one.box_code, one.opened_at - PADDING, until)
+    since = one.opened_at - charts.PADDING
+    points, gaps = charts.box_points(session, one.box_code, since, until)
     events = [entry.event for entry in found.entries]
     role = current_user.role
     drive = journey.positions(session, events, now) if role in journey.WHEREABOUTS else []
@@ -94,7 +93,7 @@ def picture(session: Session, found: Record) -> dict[str, Any]:
         "points": points,
         "gaps": gaps,
         "band": charts.band(session, one.box_code),
-        "source": charts.source(one.box_code, one.opened_at - PADDING, until),
+        "source": charts.source("temperatures.box", since, until, code=one.box_code),
         "events": charts.event_lines(events),
         **charts.on_the_map(found.sites, events, drive),
     }

@@ -37,7 +37,6 @@ blueprint.record(
 )
 READERS = ("collector", "courier", "receiver", "manager", "dispatcher", "auditor")
 PATIENT_READERS = ("collector", "receiver", "manager")
-PADDING = timedelta(minutes=10)
 
 
 @blueprint.get("/journey/<int:specimen_id>")
@@ -150,20 +149,28 @@ def picture(session: Session, found: Journey, *, now: datetime) -> dict[str, Any
     """What chart and map draw: readings of the boxes while the tube was in them, events, sites, the drive."""
     points: list[Any] = []
     gaps: list[Any] = []
-    box_code = found.specimen.box_code
     for stay in found.stays:
-        until = min(stay.until or now, now)
-        some, holes = charts.box_points(session, stay.box_code, stay.since - PADDING, until)
+        since, until = stay.since - charts.PADDING, min(stay.until or now, now)
+        some, holes = charts.box_points(session, stay.box_code, since, until)
         points += some
         gaps += holes
-        box_code = stay.box_code
     return {
         "points": points,
         "gaps": gaps,
-        "band": charts.band(session, box_code),
+        "band": charts.band(session, found.stays[-1].box_code) if found.stays else None,
+        "source": _source(found, now),
         "events": charts.event_lines(found.events),
         **charts.on_the_map(found.sites, found.events, found.positions),
     }
+
+
+def _source(found: Journey, now: datetime) -> str | None:
+    """Where the chart's script asks for all probes of all boxes that the tube was in."""
+    if not found.stays:
+        return None
+    start = found.stays[0].since - charts.PADDING
+    end = min(found.stays[-1].until or now, now)
+    return charts.source("temperatures.specimen", start, end, specimen_id=found.specimen.id)
 
 
 def _event_json(row: dict[str, Any], codes: Mapping[int, str | None]) -> dict[str, Any]:

@@ -162,7 +162,8 @@ def _picture(session: Session, one: Episode, loads: list[Consignment], now: date
     points, gaps = charts.box_points(session, one.box_code, start, end)
     events = sorted((e for load in loads for e in _events(session, load.number)), key=lambda e: e.occurred_at)
     lines = charts.event_lines(e for e in events if start <= e.occurred_at <= end)
-    band, source = charts.band(session, one.box_code), charts.source(one.box_code, start, end)
+    band = charts.band(session, one.box_code)
+    source = charts.source("temperatures.box", start, end, code=one.box_code) if one.box_code else None
     return {"points": points, "gaps": gaps, "band": band, "events": lines, "source": source}
 
 

@@ -17,6 +17,7 @@ from logistics.domain import seals
 from logistics.models import Consignment, Nonconformity, Reason, Specimen, User
 from logistics.queries import nonconformities, receiving, worklists
 from logistics.services import reasons, recollection
+from telemetry import charting
 from telemetry import queries as telemetry
 from web.access import access
 from web.auth import scope
@@ -166,14 +167,14 @@ def transit(session: Session, one: Consignment, *, now: datetime) -> dict[str, A
     if one.departed_at is None:
         return None
     until = one.delivered_at or now
-    series = [each for each in telemetry.chart(session, one.box_code, one.departed_at, until) if each.count]
+    lines = [each for each in charting.lines(session, one.box_code, one.departed_at, until, now=now) if each.count]
     band = telemetry.band(session, one.box_code)
-    temps = [temp_c for each in series for _, temp_c in each.points if temp_c is not None]
-    if not temps or band is None:
+    if not lines or band is None:
         return None
-    low, high = min(temps), max(temps)
+    temps = [temp_c for each in lines for temp_c in each.temps if temp_c is not None]  # no extreme is left out of it
+    low, high, newest = min(temps), max(temps), max(lines, key=lambda each: each.times[-1])
     inside = band.low_c <= low and high <= band.high_c
-    return {"min_c": low, "max_c": high, "now_c": temps[-1], "tone": "ok" if inside else "danger"}
+    return {"min_c": low, "max_c": high, "now_c": newest.temps[-1], "tone": "ok" if inside else "danger"}
 
 
 def _tube(entry: receiving.Line, people: Mapping[str, User], again: Sequence[Specimen]) -> dict[str, Any]:
