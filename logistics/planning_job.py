@@ -31,8 +31,6 @@ from routing.travel import (
 HISTORY = 120
 QUICK_ROUNDS = 120
 """Rounds of a search that only compares departures."""
-MOST_BOUNDED = 300
-"""Requests up to which the lower bound is worked out: beyond it takes longer than a dispatcher waits."""
 _GEODESIC = CachedProvider(GeodesicProvider())
 _ROADS: dict[str, CachedProvider] = {}
 
@@ -85,7 +83,7 @@ def run(
 
     Raises Invalid for a day that cannot be planned at all.
     """
-    from routing.bound import METHOD, lower_bound  # both import more than any web process needs
+    from routing.bound import bounded  # both import more than any web process needs
     from routing.solve import SolveParams, solve  # imports the search: half a second that no web process needs
 
     plan_id, seconds = int(claim.args["plan_id"]), float(claim.args["seconds"])
@@ -115,13 +113,13 @@ def run(
     falling.phase("judging", **sizes)
     whole = problem if start is None else start.whole
     routes = plan.routes if start is None else start.together(plan)
-    standing = replace(plan, routes=routes, cost=round(sum(route.cost for route in routes), 2))
     matrix = travel_matrix(whole, roads)
-    bound = lower_bound(Instance(whole, matrix), standing) if len(whole.requests) <= MOST_BOUNDED else None
+    standing = replace(plan, routes=routes, cost=round(sum(route.cost for route in routes), 2))
+    standing = bounded(Instance(whole, matrix), standing)
     with transaction() as session:
         spread = planning_odds.spread(session, day=session.get_one(PlanRow, plan_id).day)
     odds = planning_odds.odds(whole, standing, matrix, spread)
-    plan = replace(plan, lower_bound=bound, bound_method="" if bound is None else METHOD)
+    plan = replace(plan, lower_bound=standing.lower_bound, bound_method=standing.bound_method)
     falling.phase("saving", **sizes)
     return _keep(plan_id, plan, draft, start, conclude, sizes, odds)
 

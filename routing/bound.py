@@ -29,7 +29,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 METHOD = "assignment_cuts"
+MOST_REQUESTS = 300  # beyond them a bound takes longer than it is worth
 NEVER = math.inf
 _SCALE = 10_000.0
 _MOST_CUTS = 400
@@ -83,6 +84,13 @@ class Cut:
     rows: Ints
     cols: Ints
     least: float
+
+
+def bounded(instance: Instance, plan: Plan, *, seconds: float = 1.0) -> Plan:
+    """The plan with its lower bound and what kind of bound that is; without one where there are too many requests."""
+    few = len(instance.requests) <= MOST_REQUESTS
+    found = lower_bound(instance, plan, seconds=seconds) if few else None
+    return replace(plan, lower_bound=found, bound_method="" if found is None else METHOD)
 
 
 def lower_bound(instance: Instance, plan: Plan, *, seconds: float = 1.0, rounds: int = 400) -> float | None:

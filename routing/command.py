@@ -6,8 +6,10 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from routing.bound import bounded
 from routing.check import violations
 from routing.codec import plan_from_json, problem_from_json, to_json
+from routing.instance import Instance
 from routing.plan import Plan, PlanProgress
 from routing.problem import Problem, ProblemError
 from routing.solve import SolveParams, solve
@@ -56,6 +58,7 @@ def run(asked: Asked) -> int:
         return REFUSED
     params = SolveParams(seconds=asked.seconds, workers=asked.workers, seed=asked.seed, iterations=asked.iterations)
     plan = solve(problem, params, travel=travel, start=start, progress=None if asked.quiet else _tell)
+    plan = bounded(Instance(problem, travel), plan)
     broken = violations(problem, plan, travel)
     for violation in broken:
         print(violation.code, violation.where, dict(violation.params), file=sys.stderr)
@@ -114,7 +117,12 @@ def _tell(progress: PlanProgress) -> None:
 
 
 def _summary(plan: Plan) -> str:
-    return (
+    lines = [
         f"{plan.couriers_used} couriers, {plan.distance_m / 1000:.1f} km, {plan.duration_s / 3600:.1f} h, "
         f"cost {plan.cost:.2f}, {len(plan.unserved)} unserved, travel: {plan.travel_source}"
-    )
+    ]
+    if plan.lower_bound is not None:
+        gap = f", at most {plan.cost / plan.lower_bound - 1:.1%} above the best" if plan.lower_bound > 0 else ""
+        lines.append(f"no plan serving the same costs less than {plan.lower_bound:.2f} ({plan.bound_method}){gap}")
+    lines += [f"left out: {one.request_id} ({one.code})" for one in plan.unserved]
+    return "\n".join(lines)

@@ -43,6 +43,9 @@ def test_a_plan_is_written_and_can_be_improved(problem_file: Path, tmp_path: Pat
     assert violations(DAY, plan, travel_matrix(DAY)) == []
     assert plan.unserved == ()
     assert plan.travel_source == "geodesic"
+    assert plan.lower_bound is not None
+    assert 0 < plan.lower_bound <= plan.cost
+    assert plan.bound_method == "assignment_cuts"
     result = run(problem_file, "--out", second, "--start", first, "--workers", "2", "--seed", "7")
     assert result.exit_code == 0, result.output
     assert plan_from_json(second.read_bytes()).cost <= plan.cost
@@ -105,3 +108,15 @@ def test_neither_flask_nor_a_database_is_loaded(problem_file: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
     assert "1 couriers" in done.stderr
+
+
+def test_the_summary_names_cost_bound_and_what_is_left_out(tmp_path: Path) -> None:
+    """Two fit and one cannot: cost, the bound with its kind, and the third by name with its reason."""
+    late = Request("R-LATE", "A", "LAB", {"cold_2_8": 1}, 28_800, 36_000, 28_900)
+    problem_file = tmp_path / "problem.json"
+    problem_file.write_bytes(to_json(replace(DAY, requests=(*DAY.requests, late))))
+    arguments = ["plan", str(problem_file), "--iterations", "20", "--out", str(tmp_path / "plan.json")]
+    said = CliRunner().invoke(labrelay, arguments).stderr
+    assert "cost " in said
+    assert "(assignment_cuts), at most" in said
+    assert "left out: R-LATE (due_before_arrival)" in said
