@@ -13,7 +13,7 @@ from logistics import clock
 from logistics.db import transaction
 from logistics.errors import Invalid
 from logistics.models import Plan as PlanRow
-from logistics.services import planning, planning_improve, planning_odds, planning_tiers
+from logistics.services import planning, planning_improve, planning_odds, planning_tiers, roads
 from logistics.services.jobs import Claim
 from logistics.services.planning_improve import Start
 from logistics.services.planning_problem import Draft
@@ -22,7 +22,6 @@ from routing.instance import Instance
 from routing.travel import (
     CachedProvider,
     FallbackProvider,
-    GeodesicProvider,
     OsrmProvider,
     TravelProvider,
     travel_matrix,
@@ -31,18 +30,17 @@ from routing.travel import (
 HISTORY = 120
 QUICK_ROUNDS = 120
 """Rounds of a search that only compares departures."""
-_GEODESIC = CachedProvider(GeodesicProvider())
 _ROADS: dict[str, CachedProvider] = {}
 
 Tell = Callable[[dict[str, Any]], None]
 
 
-def provider(osrm_url: str | None) -> TravelProvider:
-    """The road server if one is set, with the embedded estimate behind it; both remember pairs of places."""
+def provider(session: Session, osrm_url: str | None) -> TravelProvider:
+    """The road server if one is set, with the estimate behind it; both remember pairs of places."""
+    estimate = roads.known(session).estimate
     if not osrm_url:
-        return _GEODESIC
-    roads = _ROADS.setdefault(osrm_url, CachedProvider(OsrmProvider(osrm_url)))
-    return FallbackProvider(roads, _GEODESIC)
+        return estimate
+    return FallbackProvider(_ROADS.setdefault(osrm_url, CachedProvider(OsrmProvider(osrm_url))), estimate)
 
 
 class Falling:
@@ -95,12 +93,13 @@ def run(
     falling.phase("departures" if draft.tiers.trips else "search", elapsed_s=0.0, **sizes)
     if start is not None and not (problem.requests and problem.couriers):
         return _keep(plan_id, start.plan(), draft, start, conclude, sizes)  # everything is locked
-    roads = provider(osrm_url)
+    with transaction() as session:
+        travel = provider(session, osrm_url)
 
     def search(one: Problem, how_long: float, begin: Plan | None = None, *, quick: bool = False) -> Plan:
         params = SolveParams(seconds=how_long, iterations=QUICK_ROUNDS if quick else None, explain_s=0 if quick else 5)
         told = None if quick else falling
-        return solve(one, params, travel=roads, start=begin, progress=told, should_stop=should_stop)
+        return solve(one, params, travel=travel, start=begin, progress=told, should_stop=should_stop)
 
     try:
         if start is not None:
@@ -113,7 +112,7 @@ def run(
     falling.phase("judging", **sizes)
     whole = problem if start is None else start.whole
     routes = plan.routes if start is None else start.together(plan)
-    matrix = travel_matrix(whole, roads)
+    matrix = travel_matrix(whole, travel)
     standing = replace(plan, routes=routes, cost=round(sum(route.cost for route in routes), 2))
     standing = bounded(Instance(whole, matrix), standing)
     with transaction() as session:

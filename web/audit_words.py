@@ -79,6 +79,7 @@ ACTIONS: dict[str, Any] = {
     "plan_ordered": _l("ordered a plan"),
     "plan_stopped": _l("stopped a plan"),
     "plan_published": _l("published a plan"),
+    "travel_calibrated": _l("changed the assumed driving times"),
     "plan_edited": _l("changed a draft of a plan"),
     "plan_improved": _l("had a plan searched on"),
     "plan_replanned": _l("had the rest of a day planned anew"),

@@ -59,7 +59,7 @@ def bundle_of(args: Mapping[str, Any], key_file: Path, *, now: datetime) -> Made
         else:
             specimen = session.get(Specimen, int(key))
             if specimen is None:
-                raise NotFound("specimen_unknown", field="specimen")
+                raise NotFound("specimen_unknown", field="specimen", specimen=key)
             data = bundle.of_specimen(session, specimen, signer=signer, now=now)
     return Made(f"custody-{key}.zip", data)
 

@@ -29,9 +29,10 @@ from logistics.models import (
     Stop,
 )
 from logistics.queries.dispatch import TIERS, iso, user_names
+from logistics.services import roads
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
-from logistics.services.planning_limits import ROADS
+from logistics.services.roads import Roads
 from routing.travel import road_time_s
 
 LATE = timedelta(minutes=10)
@@ -61,6 +62,7 @@ class _Line:
     """One courier's day as the board judges it."""
 
     courier: Courier
+    roads: Roads
     stops: list[Stop] = field(default_factory=list)
     position: CourierPosition | None = None
     boxes: list[Consignment] = field(default_factory=list)
@@ -133,7 +135,8 @@ def _lines(session: Session, codes: set[str], day: str, now: datetime) -> list[_
     couriers = session.scalars(
         select(Courier).where(Courier.active, Courier.start_site_code.in_(sorted(codes))).order_by(Courier.username)
     )
-    lines = {courier.username: _Line(courier) for courier in couriers}
+    known = roads.known(session)
+    lines = {courier.username: _Line(courier, known) for courier in couriers}
     stops = session.scalars(
         select(Stop)
         .join(Plan, Plan.id == Stop.plan_id)
@@ -213,7 +216,7 @@ def _expect(line: _Line, left: Sequence[Stop], now: datetime) -> Stop | None:
             at = max(now, eta + service)
             line.etas[stop.id] = eta
             continue
-        eta = _first_eta(line, stop, now) if at is None else at + _leg(stop)
+        eta = _first_eta(line, stop, now) if at is None else at + _leg(line, stop)
         line.etas[stop.id] = eta
         behind = eta - begin
         if behind > max(LATE, line.late):
@@ -238,8 +241,8 @@ def _expect_own(line: _Line, left: Sequence[Stop], now: datetime) -> Stop | None
     return worst
 
 
-def _leg(stop: Stop) -> timedelta:
-    return timedelta(seconds=road_time_s(stop.distance_m, ROADS.get(stop.site.terrain, ROADS["mixed"])[1]))
+def _leg(line: _Line, stop: Stop) -> timedelta:
+    return timedelta(seconds=road_time_s(stop.distance_m, line.roads.of(stop.site.terrain).speed_kmh))
 
 
 def _first_eta(line: _Line, stop: Stop, now: datetime) -> datetime:
@@ -247,9 +250,9 @@ def _first_eta(line: _Line, stop: Stop, now: datetime) -> datetime:
     position, site = line.position, stop.site
     if position is None or now - position.at > FRESH or site.lat is None or site.lon is None:
         return max(stop.arrive_at, now)
-    detour, speed = ROADS.get(site.terrain, ROADS["mixed"])
+    road = line.roads.of(site.terrain)
     straight_m = float(geodesic((position.lat, position.lon), (site.lat, site.lon)).meters)
-    soonest = now + timedelta(seconds=road_time_s(straight_m * detour, speed))
+    soonest = now + timedelta(seconds=road_time_s(straight_m * road.detour_factor, road.speed_kmh))
     # Before the first move he leaves when the plan says so: being far away is no delay yet.
     return max(soonest, stop.arrive_at)
 

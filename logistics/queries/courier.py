@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -19,13 +18,10 @@ from logistics.domain.access import Scope
 from logistics.domain.seals import tail_check
 from logistics.models import Box, Consignment, Courier, Handover, Item, Pickup, Plan, Reason, Site, Specimen, Stop, User
 from logistics.models.network import CITY_CENTRE, COUNTY_CENTRE
-from logistics.services import legs
+from logistics.services import legs, roads
 from logistics.services.items import RETURN, SEND_OUT
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
-from logistics.services.planning_limits import ROADS
-from routing.problem import Site as Place
-from routing.travel import GeodesicProvider, TravelProvider
 
 CARRIED = ("in_transit", "arrived")
 WAITING = ("sealed", "waiting")
@@ -38,11 +34,6 @@ REFUSALS = (
     "EXPIRED", "NO_REQUEST",
 )  # fmt: skip
 MAX_TRAVEL_SITES = 60
-
-
-@cache
-def _travel() -> TravelProvider:
-    return GeodesicProvider()
 
 
 def today(session: Session, user: User, scope: Scope, *, now: datetime) -> dict[str, Any]:
@@ -67,7 +58,7 @@ def today(session: Session, user: User, scope: Scope, *, now: datetime) -> dict[
         "handovers": _handovers(session, user.username, day),
         "sites": {site.code: _site(site) for site in sites},
         "signers": _signers(session, [site.code for site in sites]),
-        "travel_s": as_planned(travel_s(sites), stops),
+        "travel_s": as_planned(travel_s(session, sites), stops),
         "reasons": _reasons(session),
         "seal_reasons": _named(session, Reason.code.in_(SEAL_REASONS)),
         "diversions": _named(session, Reason.kind == "diversion"),
@@ -268,11 +259,12 @@ def _signers(session: Session, codes: list[str]) -> dict[str, list[dict[str, str
     return found
 
 
-def travel_s(sites: list[Site]) -> dict[str, dict[str, int]]:
+def travel_s(session: Session, sites: list[Site]) -> dict[str, dict[str, int]]:
     """Seconds of driving from each site to each other one, estimated, so that the phone can tell what a change
     of order costs without asking."""
-    placed = [site for site in sites if site.lat is not None and site.lon is not None][:MAX_TRAVEL_SITES]
-    matrix = _travel().matrix([place(site) for site in placed])
+    known = roads.known(session)
+    placed = [place for site in sites if (place := known.place(site)) is not None][:MAX_TRAVEL_SITES]
+    matrix = known.estimate.matrix(placed)
     return {
         row: {column: int(matrix.travel_s[i, j]) for j, column in enumerate(matrix.site_ids) if i != j}
         for i, row in enumerate(matrix.site_ids)
@@ -288,11 +280,6 @@ def as_planned(travel: dict[str, dict[str, int]], stops: list[Stop]) -> dict[str
             planned = int((there.arrive_at - here.depart_at).total_seconds())
             travel[here.site_code][there.site_code] = max(0, min(known, planned))
     return travel
-
-
-def place(site: Site) -> Place:
-    detour, speed = ROADS.get(site.terrain, ROADS["mixed"])
-    return Place(site.code, site.lat or 0.0, site.lon or 0.0, detour_factor=detour, speed_kmh=speed)
 
 
 def _named(session: Session, which: ColumnElement[bool]) -> list[dict[str, str]]:

@@ -10,9 +10,6 @@ from sqlalchemy.orm import Session
 
 from logistics.models import Box, Consignment, ConsignmentLine, Pickup, Site, Specimen
 from logistics.services.pickups import at_minute
-from routing import Site as Place
-from routing import Window
-from routing.problem import DAY_S
 
 ROUND_RIDE, TRUNK_RIDE = timedelta(hours=2), timedelta(hours=3, minutes=30)
 """Longest ride by rule, within the box's hold time (laboratories report transport within two hours)."""
@@ -20,19 +17,6 @@ CUTOFF_MARGIN = timedelta(minutes=45)
 """Planned arrival before a laboratory's routine cut-off: a plan that just holds does not survive a delay."""
 MISSED_GRACE = timedelta(hours=2)
 """What has missed its time is still fetched and brought within this."""
-
-
-ROADS = {"plain": (1.3, 40.0), "mixed": (1.4, 40.0), "hills": (1.5, 35.0)}  # detour factor, km/h
-DOOR_S = 60
-
-
-def place(site: Site) -> Place | None:
-    """The site as the planner knows it; None when nobody knows where it lies."""
-    if site.lat is None or site.lon is None:
-        return None
-    detour, speed = ROADS.get(site.terrain, ROADS["mixed"])
-    opens = (Window(site.opens_min * 60, DAY_S - 1),) if site.cutoff_min is not None else ()
-    return Place(site.code, site.lat, site.lon, opens, DOOR_S, detour, speed)
 
 
 class Limits:

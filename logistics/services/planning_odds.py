@@ -13,44 +13,41 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from logistics.models import Stop
+from logistics.services import roads
 from logistics.services.planning_problem import DayClock
 from routing import Plan, Problem
 from routing.travel import TravelMatrix
 from routing.uncertainty import Driven, Odds, Served, Spread, fit_spread, simulate
 
 MARK = "odds"
-LOOK_BACK = timedelta(weeks=4)
-LONGEST = timedelta(hours=4)
-"""What took longer was no leg but a break, or a forgotten scan."""
 
 
 def spread(session: Session, *, day: str) -> Spread:
     """Distributions fitted from the stops that were driven in the last weeks: actual against planned times."""
-    since = DayClock(day).midnight - LOOK_BACK
-    stops = session.scalars(
-        select(Stop)
-        .where(Stop.actual_arrive_at >= since, Stop.actual_depart_at.is_not(None), Stop.state == "done")
-        .order_by(Stop.plan_id, Stop.courier, Stop.actual_arrive_at)
-    ).all()
-    driven: list[Driven] = []
-    served: list[Served] = []
-    for before, stop in zip([None, *stops], stops, strict=False):
-        if stop.actual_arrive_at is None or stop.actual_depart_at is None:
-            continue
-        served.append(Served(_s(stop.depart_at - stop.arrive_at), _s(stop.actual_depart_at - stop.actual_arrive_at)))
-        same = before is not None and (before.plan_id, before.courier) == (stop.plan_id, stop.courier)
-        if before is None or not same or before.actual_depart_at is None:
-            continue
-        taken, planned = stop.actual_arrive_at - before.actual_depart_at, stop.arrive_at - before.depart_at
-        if timedelta() < taken < LONGEST and planned > timedelta() and stop.position == before.position + 1:
-            depart_s = _of_day(before.actual_depart_at)
-            driven.append(Driven(f"{stop.plan_id}:{stop.courier}", depart_s, _s(planned), _s(taken)))
-    usable = [one for one in served if 0 < one.taken_s < LONGEST.total_seconds() and one.model_s > 0]
-    return fit_spread(driven, usable)
+    since = DayClock(day).midnight - roads.LOOK_BACK
+    drives: list[Driven] = []
+    for before, stop in roads.driven(session, since=since):
+        left, reached = before.actual_depart_at, stop.actual_arrive_at
+        planned = stop.arrive_at - before.depart_at
+        if left is not None and reached is not None and planned > timedelta():
+            run = f"{stop.plan_id}:{stop.courier}"
+            drives.append(Driven(run, _of_day(left), planned.total_seconds(), (reached - left).total_seconds()))
+    return fit_spread(drives, _served(session, since))
 
 
-def _s(span: timedelta) -> float:
-    return span.total_seconds()
+def _served(session: Session, since: datetime) -> list[Served]:
+    stops = session.execute(
+        select(Stop.arrive_at, Stop.depart_at, Stop.actual_arrive_at, Stop.actual_depart_at).where(
+            Stop.actual_arrive_at >= since, Stop.actual_depart_at.is_not(None), Stop.state == "done"
+        )
+    )
+    spans = [
+        ((leave - come).total_seconds(), (left - came).total_seconds())
+        for come, leave, came, left in stops
+        if came is not None and left is not None
+    ]
+    longest = roads.LONGEST.total_seconds()
+    return [Served(planned, taken) for planned, taken in spans if 0 < taken < longest and planned > 0]
 
 
 def _of_day(at: datetime) -> int:

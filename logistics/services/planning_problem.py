@@ -26,7 +26,7 @@ from logistics.models import (
 )
 from logistics.models import catalogue as classes
 from logistics.models.network import TOWNSHIP
-from logistics.services import legs, network, planning_limits
+from logistics.services import legs, network, planning_limits, roads
 from logistics.services.orders import local_day
 from logistics.services.pickups import at_minute
 from routing import Courier as Person
@@ -112,6 +112,7 @@ def draft(session: Session, *, day: str, scope_code: str, now: datetime) -> Draf
         requests=tuple(requests),
         couriers=tuple(persons),
         name=f"{day} {scope_code}",
+        speed_bands=builder.roads.speed_bands,
     )
     return Draft(
         problem,
@@ -167,6 +168,7 @@ class _Builder:
         self._sites: dict[str, Site] = {}
         self.parents = network.parents(session)
         self.limits = planning_limits.Limits(session, day, now)
+        self.roads = roads.known(session)
 
     def site(self, code: str) -> Site:
         if code not in self._sites:
@@ -176,7 +178,7 @@ class _Builder:
     def place(self, code: str) -> str | None:
         """The site as the planner knows it; None when nobody knows where it lies."""
         if code not in self.places:
-            known = planning_limits.place(self.site(code))
+            known = self.roads.place(self.site(code))
             if known is None:
                 return None
             self.places[code] = known
@@ -240,7 +242,7 @@ class _Builder:
         ).first()
         if last is None and stop is None:
             return None
-        detour, speed = planning_limits.ROADS["mixed"]
+        road = self.roads.of(roads.USUAL)
         name = here(courier.username)
         there = last is None or (stop is not None and stop.state == "arrived")
         if stop is not None and (there or (last and stop.actual_arrive_at and stop.actual_arrive_at > last.at)):
@@ -248,7 +250,7 @@ class _Builder:
                 return None
             self.places[name] = replace(self.places[stop.site_code], id=name, receiving_windows=(), visit_s=0)
         elif last is not None:
-            self.places[name] = Place(name, last.lat, last.lon, (), 0, detour, speed)
+            self.places[name] = Place(name, last.lat, last.lon, (), 0, road.detour_factor, road.speed_kmh)
         return name
 
     def request(self, pickup: Pickup) -> Request | None:

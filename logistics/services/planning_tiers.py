@@ -19,14 +19,13 @@ from sqlalchemy.orm import Session
 
 from logistics.models import Consignment, ConsignmentLine, Pickup, Plan, Site, Specimen, Stop
 from logistics.models.network import COUNTY_CENTRE, TOWNSHIP
-from logistics.services import planning_limits, timetable
+from logistics.services import planning_limits, roads, timetable
 from logistics.services.pickups import at_minute
 from logistics.services.planning_problem import AREA, DayClock, Draft, pickup_of
 from routing import Courier, Problem, Request, Route, Window, from_builtins
 from routing import Plan as Found
 from routing.connections import Connections, Departure, Hub, Onward, Tiers, departure_of, legs_of
 from routing.tiers import WAIT_S, Centre, TwoTiers, derived, every, must_be_handed_s, plan_tiers, run_id
-from routing.travel import GeodesicProvider
 
 SORTING = timedelta(minutes=30)
 """At a county centre, from the handover of a box until its tubes for the city are sealed for the trunk."""
@@ -71,6 +70,7 @@ def tiers_of(row: Plan) -> Tiers | None:
 class _Reader:
     def __init__(self, session: Session, draft: Draft, day: str, now: datetime) -> None:
         self.session, self.day, self.clock = session, day, DayClock(day)
+        self.roads = roads.known(session)
         self.limits = planning_limits.Limits(session, day, now)
         self.requests = {one.id: one for one in draft.problem.requests}
         ids = [found for name in self.requests if (found := pickup_of(name)) is not None]
@@ -172,7 +172,7 @@ class _Reader:
                 handing = next(
                     (stop for stop in stops if stop.courier == loading.courier and one in stop.delivery_ids), None
                 )
-                at_s = self.clock.s(loading.actual_arrive_at or loading.arrive_at) + planning_limits.DOOR_S
+                at_s = self.clock.s(loading.actual_arrive_at or loading.arrive_at) + roads.DOOR_S
                 city_s = self.clock.s(handing.actual_arrive_at or handing.arrive_at) if handing else None
                 city_s = city_s if city_s is not None else at_s + self._ride_s(centre)
                 found[one] = Departure(f"P{one}", centre, at_s, max(at_s, city_s), loading.courier)
@@ -185,10 +185,10 @@ class _Reader:
 
     def _ride_s(self, centre: str) -> int:
         known = [self.sites[centre], self.sites[str(self.sites[centre].parent_code)]]
-        places = [planning_limits.place(site) for site in known]
+        places = [self.roads.place(site) for site in known]
         if None in places:
             return int(planning_limits.TRUNK_RIDE.total_seconds())
-        return int(GeodesicProvider().matrix([place for place in places if place]).travel_s[0, 1])
+        return int(self.roads.estimate.matrix([place for place in places if place]).travel_s[0, 1])
 
 
 def plan(

@@ -42,7 +42,7 @@ def reorder(session: Session, username: str, stop_ids: Sequence[int], *, now: da
     ordered = [left[one] for one in stop_ids]
     sites = {stop.site_code: stop.site for stop in stops}
     start_site, start_at = whereabouts(stops, now)
-    travel = queries.as_planned(queries.travel_s(list(sites.values())), stops)
+    travel = queries.as_planned(queries.travel_s(session, list(sites.values())), stops)
     expected = etas(ordered, sites, start_site, start_at, travel)
     for stop, eta in zip(ordered, expected, strict=True):
         stop.eta_at = eta

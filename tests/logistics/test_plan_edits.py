@@ -16,8 +16,15 @@ from logistics.db import db
 from logistics.domain.access import Scope
 from logistics.errors import Conflict
 from logistics.models import Courier, Job, Pickup, Plan, PlanVersion, Site, User, Vehicle
-from logistics.planning_job import provider
-from logistics.services import pickups, planning, planning_edit, planning_improve, planning_remedy, planning_versions
+from logistics.services import (
+    pickups,
+    planning,
+    planning_edit,
+    planning_improve,
+    planning_remedy,
+    planning_versions,
+    roads,
+)
 from routing import Plan as Found
 from routing import Problem, from_builtins
 from routing.check import violations as check
@@ -27,7 +34,7 @@ from tests.factories import CITY, COUNTY, START, TOWN
 
 DAY = "2026-03-09"
 ALL = Scope("dispatcher", CITY, everything=True)
-TRAVEL = provider(None)
+TRAVEL = roads.Roads().estimate
 pytestmark = pytest.mark.both_databases
 
 

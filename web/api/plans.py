@@ -32,7 +32,7 @@ READERS = ("dispatcher", "manager", "administrator", "auditor")
 
 def travel() -> TravelProvider:
     """The provider that plans of this installation are made with."""
-    return provider(current_app.extensions["labrelay.settings"].osrm_url)
+    return provider(db.session(), current_app.extensions["labrelay.settings"].osrm_url)
 
 
 class PlanIn(msgspec.Struct, forbid_unknown_fields=True):

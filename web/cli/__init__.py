@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("web.cli.export:export", "Write a bundle that proves the custody of a consignment or tube."),
     "rebuild": ("web.cli.data:rebuild", "Replay the custody log into the projections, or compare them."),
     "plan": ("web.cli.plan:plan", "Plan couriers for a problem file; needs no installation."),
+    "travel": ("web.cli.travel:travel", "Learn driving times from the drives that were recorded."),
+    "network": ("web.cli.network:network", "Compare the network with the cheapest one: who serves which township."),
     "demo": ("web.cli.demo:demo", "Play a simulated day through the public doors."),
     "i18n": ("web.cli.i18n:i18n", "Check and compile the translations."),
 }

@@ -16,6 +16,10 @@ MESSAGES = {
     "plan_not_driven_now": _l("Only the plan that is driven today can be planned anew from where everybody is."),
     "plan_problem_refused": _l("The day cannot be planned: %(problem)s. Check the sites and couriers."),
     "plan_cancelled": _l("Planning was taken back before it began."),
+    "legs_too_few": _l(
+        "%(known)s drives were recorded at both ends, %(needed)s are needed. "
+        "Couriers record them by scanning at each stop."
+    ),
     "no_couriers": _l("No courier is on shift any more on %(day)s. Add a courier or choose another day."),
     "no_published_plan": _l("No published plan covers this site today. Plan and publish the day first."),
     "courier_in_other_plan": _l(
