@@ -135,6 +135,7 @@ class Delivery(Base):
     error: Mapped[str] = mapped_column(default="")
     queued_at: Mapped[datetime | None]  # business time
     batch_id: Mapped[int | None] = mapped_column(index=True)  # went out in the message of this row
+    accepted: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # receivers of a mail that have it
 
 
 class DeliveryAttempt(Base):

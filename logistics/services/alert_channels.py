@@ -13,12 +13,13 @@ import hmac
 import json
 import re
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from logistics.clock import wall_now
-from logistics.errors import Invalid, Unavailable
+from logistics.errors import Invalid, LabrelayError, Unavailable
 from logistics.services.alert_network import Allowed, guarded, refused
 
 KINDS = ("mail", "http", "wecom", "dingtalk", "feishu")
@@ -30,6 +31,14 @@ DEDUP_HEADER = "X-Labrelay-Delivery"
 CONNECT_S, READ_S = 5.0, 10.0
 
 Resolve = Callable[[str], Iterable[str]]
+
+
+class PartlySent(Unavailable):
+    """Some receivers of a mail have it (``accepted``); the code says why the others do not."""
+
+    def __init__(self, why: LabrelayError, accepted: Iterable[str]) -> None:
+        super().__init__(why.code, field=why.field, **why.params)
+        self.accepted = tuple(accepted)
 
 
 def resolve(host: str) -> list[str]:
@@ -66,9 +75,19 @@ def check_config(kind: str, config: Mapping[str, Any]) -> str:
         for address in _addresses(config, field):
             if not all(address.partition("@")[::2]) or any(c.isspace() for c in address):
                 raise Invalid("channel_mail_malformed", field=field)
-    if config.get("secure", "starttls") not in MAIL_PORTS:
+    host, secure = _word(config, "host"), config.get("secure", "starttls")
+    if secure not in MAIL_PORTS:
         raise Invalid("field_malformed", field="secure")
-    return _word(config, "host")
+    if secure == "insecure" and config.get("password") and not _on_this_machine(host):
+        raise Invalid("channel_password_in_the_clear", field="secure")
+    return host
+
+
+def _on_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def send(
@@ -80,12 +99,38 @@ def send(
     dedup_id: str,
     critical: bool,
     allowed_hosts: Iterable[str],
+    accepted: Collection[str] = (),
 ) -> None:
-    """Send one message. Every address that is connected to is checked when it is resolved.
+    """Send one message; a mail to each of its receivers by itself, but for those who have ``accepted`` it already.
 
-    Raises Unavailable('channel_not_accepted') when the other side did not take it, Unavailable('channel_robot_refused')
-    when a robot said no in its answer, Invalid('channel_host_refused').
+    Raises Unavailable('channel_not_accepted') when the other side did not take it, or PartlySent when some receivers
+    did; Unavailable('channel_certificate_refused') when its certificate is not to be trusted,
+    Unavailable('channel_robot_refused') when a robot said no in its answer, Invalid('channel_host_refused').
     """
+    receivers = [one for one in _addresses(config, "to") if one not in accepted] if kind == "mail" else []
+    taken: list[str] = []
+    failed: LabrelayError | None = None
+    for form in [{**config, "to": one} for one in receivers] if kind == "mail" else [config]:
+        try:
+            _send(kind, form, title, text, dedup_id, critical, allowed_hosts)
+        except LabrelayError as error:
+            failed = error
+        else:
+            taken.append(str(form.get("to", "")))
+    if failed is not None:
+        raise PartlySent(failed, taken) if taken else failed
+
+
+def _send(
+    kind: str,
+    config: Mapping[str, Any],
+    title: str,
+    text: str,
+    dedup_id: str,
+    critical: bool,
+    allowed_hosts: Iterable[str],
+) -> None:
+    """Every address that is connected to is checked when it is resolved."""
     import apprise  # heavy: only workers that send pay for it
 
     asset = apprise.AppriseAsset(http_redirects=False, app_id="Labrelay", app_desc="Labrelay", app_url="")
@@ -105,6 +150,8 @@ def send(
             taken = service.notify(body=text, title=title, notify_type=level)
     if guard.refused_host:
         raise refused(guard.refused_host)
+    if guard.certificate:
+        raise Unavailable("channel_certificate_refused", field="channel", detail=guard.certificate)
     if not taken:
         raise Unavailable("channel_not_accepted", field="channel")
     if kind in ROBOT_HOSTS:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -80,10 +81,11 @@ def _real(address: Address) -> Address:
 
 @dataclass
 class Guard:
-    """What happened while one message was sent."""
+    """What happened while one message was sent. ``certificate``: why the other side's was not trusted."""
 
     allowed: Allowed
     refused_host: str = ""
+    certificate: str = ""
     answers: list[bytes] = field(default_factory=list)
 
 
@@ -113,6 +115,7 @@ def _install() -> None:
 
         socket.getaddrinfo = _checking(socket.getaddrinfo)
         HTTPAdapter.send = _keeping(HTTPAdapter.send)  # type: ignore[method-assign]
+        ssl.SSLSocket.do_handshake = _noting(ssl.SSLSocket.do_handshake)  # type: ignore[method-assign]
         _installed.append(True)
 
 
@@ -131,6 +134,21 @@ def _checking(resolve: Callable[..., Any]) -> Callable[..., Any]:
         return found
 
     return getaddrinfo
+
+
+def _noting(handshake: Callable[..., None]) -> Callable[..., None]:
+    """Apprise says of a certificate that it does not trust what it says of any failure: keep the reason."""
+
+    def do_handshake(self: Any, *args: Any, **more: Any) -> None:
+        try:
+            handshake(self, *args, **more)
+        except ssl.SSLCertVerificationError as error:
+            guard = _guard.get()
+            if guard is not None:
+                guard.certificate = error.verify_message
+            raise
+
+    return do_handshake
 
 
 def _keeping(send: Callable[..., Any]) -> Callable[..., Any]:

@@ -57,6 +57,7 @@ class Message:
     dedup_id: str
     critical: bool
     lease_until: datetime
+    accepted: tuple[str, ...] = ()
 
 
 def deliver_due(
@@ -107,6 +108,7 @@ def _try(
             dedup_id=message.dedup_id,
             critical=message.critical,
             allowed_hosts=allowed_hosts,
+            accepted=message.accepted,
         )
     except LabrelayError as error:
         return error
@@ -172,6 +174,7 @@ def lease(
         dedup_id=row.dedup_id,
         critical=any(alert.severity == "critical" for alert in alerts_told),
         lease_until=now + LEASE,
+        accepted=tuple(row.accepted),
     )
 
 
@@ -225,6 +228,8 @@ def mark_failed(session: Session, message: Message, error: LabrelayError, *, now
     if row is None:
         return
     row.lease_until, row.error = None, error.code
+    if isinstance(error, alert_channels.PartlySent):
+        row.accepted = [*row.accepted, *error.accepted]
     if isinstance(error, Invalid) or row.attempts >= MAX_ATTEMPTS:
         for one in (row, *_members(session, row)):
             one.state, one.error = "failed", error.code

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import socketserver
 import ssl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from logistics.errors import Unavailable
+from logistics.errors import Invalid, Unavailable
 from logistics.services import alert_channels
 from tests import certificates
 from tests.servers import serving
@@ -40,8 +40,10 @@ class Mail:
 
 
 @contextmanager
-def mail_server(mode: str, files: tuple[Path, Path], *, offers: bool = True) -> Iterator[Mail]:
-    """``mode``: starttls | ssl. ``offers``: says that it can STARTTLS."""
+def mail_server(
+    mode: str, files: tuple[Path, Path], *, offers: bool = True, refuses: Collection[str] = ()
+) -> Iterator[Mail]:
+    """``mode``: starttls | ssl. ``offers``: says that it can STARTTLS. ``refuses``: these receivers."""
     mail = Mail()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*files)
@@ -79,6 +81,8 @@ def mail_server(mode: str, files: tuple[Path, Path], *, offers: bool = True) -> 
                         lines.append(data.decode())
                     mail.messages.append("".join(lines))
                     self.say("250 kept")
+                elif word == "RCPT" and any(one in line for one in refuses):
+                    self.say("550 nobody of that name")
                 elif word == "QUIT":
                     self.say("221 bye")
                     return
@@ -112,7 +116,7 @@ def test_an_alert_goes_out_under_tls(secure: str, files: tuple[Path, Path]) -> N
     with mail_server(secure, files) as mail:
         alert_channels.send("mail", config(secure, mail.port), **MESSAGE)
     assert [line.partition(" ")[0].upper() for line in mail.clear] == (
-        ["EHLO", "STARTTLS"] if secure == "starttls" else []
+        2 * ["EHLO", "STARTTLS"] if secure == "starttls" else []
     )
     said = base64.b64encode(b"\0lab\0pw-secret-1").decode()
     assert f"AUTH PLAIN {said}" in mail.secured
@@ -132,7 +136,8 @@ def test_a_certificate_that_does_not_fit_gets_nothing(
     host = "localhost" if wrong == "name" else "127.0.0.1"
     with mail_server(secure, files) as mail, pytest.raises(Unavailable) as caught:
         alert_channels.send("mail", config(secure, mail.port, host), **MESSAGE)
-    assert caught.value.code == "channel_not_accepted"
+    assert caught.value.code == "channel_certificate_refused"
+    assert caught.value.params["detail"]
     assert (mail.secured, mail.messages) == ([], [])
     assert not any("AUTH" in line for line in mail.clear)
 
@@ -150,3 +155,28 @@ def test_the_usual_ports_follow_the_encryption() -> None:
     for secure, port in (("starttls", 587), ("ssl", 465), ("insecure", 25)):
         fields = alert_channels._mail_fields({**config(secure, 1), "port": ""}, "x")
         assert (fields["port"], fields["secure_mode"]) == (port, secure)
+
+
+def test_who_has_it_is_not_written_to_again(files: tuple[Path, Path]) -> None:
+    """One of two receivers is refused: the other has the mail, is named, and a second try goes to the first alone."""
+    with mail_server("starttls", files, refuses=["a@example.org"]) as mail:
+        form = config("starttls", mail.port)
+        with pytest.raises(alert_channels.PartlySent) as caught:
+            alert_channels.send("mail", form, **MESSAGE)
+        assert (caught.value.code, caught.value.accepted) == ("channel_not_accepted", ("b@example.org",))
+        assert len(mail.messages) == 1
+        with pytest.raises(Unavailable) as again:
+            alert_channels.send("mail", form, **MESSAGE, accepted=caught.value.accepted)
+        assert not isinstance(again.value, alert_channels.PartlySent)
+        assert len(mail.messages) == 1
+    assert sum("RCPT" in line.upper() and "b@example.org" in line for line in mail.secured) == 1
+
+
+def test_a_password_is_not_said_in_the_clear() -> None:
+    """Without encryption a password may go to this machine alone; the form is told at its field."""
+    form = {**config("starttls", 25), "secure": "insecure"}
+    assert alert_channels.check_config("mail", form) == "127.0.0.1"
+    assert alert_channels.check_config("mail", {**form, "host": "mail.example.org", "password": ""})
+    with pytest.raises(Invalid) as caught:
+        alert_channels.check_config("mail", {**form, "host": "mail.example.org"})
+    assert (caught.value.code, caught.value.field) == ("channel_password_in_the_clear", "secure")

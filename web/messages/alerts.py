@@ -11,6 +11,8 @@ MESSAGES = {
     "channel_host_refused": _l("Alerts may not be sent to %(host)s: it is not on this installation's list."),
     "channel_host_unresolved": _l("The name %(host)s is not known to the network."),
     "channel_not_accepted": _l("The other side did not take the message."),
+    "channel_certificate_refused": _l("The certificate of the other side is not trusted: %(detail)s."),
+    "channel_password_in_the_clear": _l("A password goes over an encrypted connection only: choose STARTTLS or TLS."),
     "excursion_unknown": _l("This excursion does not exist or concerns no tube of yours."),
     "assessment_empty": _l("Choose at least one tube and what becomes of it."),
     "assessment_too_many": _l("At most %(limit)s tubes at once."),
