@@ -9,7 +9,8 @@ id. Rows are the truth; everything here may run in several workers at once. Leas
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +34,8 @@ PER_MINUTE = 20  # what WeCom and DingTalk take from one robot
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=15), timedelta(hours=1)
 MAX_ATTEMPTS = 14  # with the waits above: about nine hours
 BATCH = 50
+GO_ON = timedelta(seconds=4)
+"""Less than the time until the worker looks again, so that one thread at a time sends."""
 
 BATCH_FROM, BATCH_MOST = 4, 40
 """So many messages waiting for one channel are a mass event: they go out as one."""
@@ -71,27 +74,37 @@ def deliver_due(
 ) -> int:
     """Send what waits, each message in transactions of its own. Returns how many were sent.
 
-    ``render_many`` puts a mass event into one message; without it each alert has its own.
+    ``render_many`` puts a mass event into one message; without it each alert has its own. What waits is taken in
+    rounds, for ``GO_ON``. A channel that does not answer is left alone for the rest of it: each try may last as long
+    as its time limits, and the alerts of all others would wait for that.
     """
-    with transaction() as session:
-        waiting = due(session, now=wall())
-    sent = 0
-    for delivery_id in waiting:
-        try:
-            with transaction() as session:
-                message = lease(session, delivery_id, render, render_many=render_many, now=wall())
-        except Exception:  # one row that cannot be put into words must not hold up the others
-            log.exception("delivery %s could not be prepared", delivery_id)
-            continue
-        if message is None:
-            continue
-        error = _try(message, send, tuple(allowed_hosts), resolver)
+    begun, sent = time.monotonic(), 0
+    silent: set[int] = set()
+    looked_at: set[int] = set()
+    while True:
         with transaction() as session:
-            if error is None:
-                sent += mark_sent(session, message, now=wall(), at=business_now())
-            else:
-                mark_failed(session, message, error, now=wall(), at=business_now())
-    return sent
+            waiting = [pair for pair in due(session, now=wall(), but=silent) if pair[0] not in looked_at]
+        for delivery_id, channel_id in waiting:
+            looked_at.add(delivery_id)
+            if channel_id in silent:
+                continue
+            try:
+                with transaction() as session:
+                    message = lease(session, delivery_id, render, render_many=render_many, now=wall())
+            except Exception:  # one row that cannot be put into words must not hold up the others
+                log.exception("delivery %s could not be prepared", delivery_id)
+                continue
+            if message is None:
+                continue
+            error = _try(message, send, tuple(allowed_hosts), resolver)
+            with transaction() as session:
+                if error is None:
+                    sent += mark_sent(session, message, now=wall(), at=business_now())
+                else:
+                    mark_failed(session, message, error, now=wall(), at=business_now())
+                    silent.add(channel_id)
+        if not waiting or time.monotonic() - begun > GO_ON.total_seconds():
+            return sent
 
 
 def _try(
@@ -118,16 +131,16 @@ def _try(
     return None
 
 
-def due(session: Session, *, now: datetime) -> list[int]:
-    """Rows that may be sent now, oldest first: waiting, due, and not leased by somebody who still may be alive."""
-    return list(
-        session.scalars(
-            select(Delivery.id)
-            .where(Delivery.state == "waiting", Delivery.next_try_at <= now, _free(now), _leads())
-            .order_by(Delivery.next_try_at, Delivery.id)
-            .limit(BATCH)
-        )
+def due(session: Session, *, now: datetime, but: Collection[int] = ()) -> list[tuple[int, int]]:
+    """(row, channel) of what may be sent now, oldest first: waiting, due, and not leased by somebody who still may be
+    alive; of other channels than those in ``but``."""
+    query = select(Delivery.id, Delivery.channel_id).where(
+        Delivery.state == "waiting", Delivery.next_try_at <= now, _free(now), _leads()
     )
+    if but:
+        query = query.where(Delivery.channel_id.not_in(but))
+    rows = session.execute(query.order_by(Delivery.next_try_at, Delivery.id).limit(BATCH))
+    return [(row.id, row.channel_id) for row in rows]
 
 
 def lease(

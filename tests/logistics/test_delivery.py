@@ -297,6 +297,31 @@ def test_twenty_a_minute(app: Flask, world: Session) -> None:
     assert len(set(sent)) == len(sent) == 25
 
 
+def test_a_channel_that_does_not_answer_holds_up_nobody(app: Flask, world: Session) -> None:
+    """Of three alerts to a dead channel one is tried a round; all others reach the other channel in the same round,
+    more of them than are fetched at once."""
+    tried: list[str] = []
+
+    def send(kind: str, config: dict[str, Any], **_: Any) -> None:
+        tried.append(config["url"])
+        if config["url"].endswith("/dead"):
+            raise Unavailable("channel_not_accepted")
+
+    channel(world, "http", {"url": "http://127.0.0.1:9/dead"})
+    for number in range(3):
+        raised(world, key=f"dead:{number}")
+    world.scalars(select(Channel)).one().active = False
+    for number in range(delivery.BATCH // 15 + 1):
+        channel(world, "http", {"url": f"http://127.0.0.1:9/{number}"})
+    for number in range(15):
+        raised(world, key=f"living:{number}")
+    world.scalars(select(Channel).order_by(Channel.id)).first().active = True  # type: ignore[union-attr]
+    world.commit()
+    sent = deliver(app, send=send)
+    assert sent == 15 * (delivery.BATCH // 15 + 1) > delivery.BATCH
+    assert sum(url.endswith("/dead") for url in tried) == 1
+
+
 def test_two_workers_send_a_message_once(app: Flask, world: Session) -> None:
     """Both find the row; one takes it."""
     sent: list[str] = []
