@@ -24,6 +24,7 @@ from typing import Any
 import psycopg
 
 from logistics.domain import numbers
+from logistics.domain.acts import answer_sha256
 from logistics.domain.custody import GENESIS
 from logistics.domain.digests import manifest_hash
 from logistics.integrity.check_rows import lines_sql, sum_sql
@@ -125,7 +126,7 @@ def _value(table: str, column: str, value: str) -> Parts:
         return [("tail", value[::-1])]
     if column in {"hash", "prev_hash", "stream_head"}:
         return [(column, "")]
-    if column in {"body_sha256", "place"}:
+    if column in {"body_sha256", "answer_sha256", "place"}:
         return [(column, value)]
     known = ID_COLUMNS.get(column)
     kind = known.get(table) if isinstance(known, dict) else known
@@ -187,7 +188,8 @@ class Copy:
             body = f"{fields['username']}\n{_unescaped(fields['body'])}"
             new = hashlib.sha256(body.encode()).hexdigest()
             self.hashes[next(text for kind, text in line.tokens if kind == "body_sha256")] = new
-            return self._filled(line, values, {"body_sha256": new})
+            answered = answer_sha256(fields["id"], fields["status"], _unescaped(fields["answer"]))
+            return self._filled(line, values, {"body_sha256": new, "answer_sha256": answered})
         if table in {"specimen", "consignment"}:
             key = written.split("\t")[self.template.columns[table].index("id" if table == "specimen" else "number")]
             return self._filled(line, values, {"stream_head": self.heads[f"{table}:{key}"]})
