@@ -85,6 +85,8 @@ def deliver_due(
         with transaction() as session:
             waiting = [pair for pair in due(session, now=wall(), but=silent) if pair[0] not in looked_at]
         for delivery_id, channel_id in waiting:
+            if time.monotonic() - begun > GO_ON.total_seconds():
+                return sent
             looked_at.add(delivery_id)
             if channel_id in silent:
                 continue
@@ -103,7 +105,7 @@ def deliver_due(
                 else:
                     mark_failed(session, message, error, now=wall(), at=business_now())
                     silent.add(channel_id)
-        if not waiting or time.monotonic() - begun > GO_ON.total_seconds():
+        if not waiting:
             return sent
 
 
