@@ -16,6 +16,7 @@ from routing.driven import cost_of, driven, holds
 from routing.instance import Instance, Visit
 from routing.pace import Pace
 from routing.schedule import Line, line_of, plan_times
+from routing.solve import SolveParams, solve
 from routing.travel import travel_matrix
 from routing.validate import validate
 from tests.routing.rich import greedy_routes, plan_of, rich_problem
@@ -37,6 +38,23 @@ def test_what_is_built_passes_the_check(seed: int) -> None:
     assert problem_from_json(to_json(case)) == case
     assert plan_from_json(to_json(plan)) == plan
     assert from_builtins(to_builtins(case), Problem) == case
+
+
+@settings(max_examples=1000, deadline=None)
+@given(SEEDS)
+def test_every_plan_of_the_search_passes_the_check(seed: int) -> None:
+    """A thousand small problems with every rule in play: the plan breaks none, each request is served by one courier
+    or left out with a reason, and the cost is that of its routes."""
+    case = rich_problem(seed)
+    travel = travel_matrix(case)
+    plan = solve(case, SolveParams(seconds=5.0, iterations=20, explain_s=0.02), travel=travel)
+    assert violations(case, plan, travel) == []
+    served = {item.request_id for route in plan.routes for stop in route.stops for item in stop.services}
+    left_out = {one.request_id for one in plan.unserved}
+    assert served | left_out == {wish.id for wish in case.requests}
+    assert not served & left_out
+    assert all(one.code for one in plan.unserved)
+    assert math.isclose(plan.cost, sum(route.cost for route in plan.routes), abs_tol=0.05)
 
 
 @MANY
