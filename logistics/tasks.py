@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from celery import shared_task
+from celery import group, shared_task
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
@@ -173,6 +173,14 @@ def send(job_id: str) -> None:
         run_job.delay(job_id)
     except Exception:
         log.exception("job %s could not be sent; the sweep will", job_id)
+
+
+def send_all(job_ids: Sequence[str]) -> None:
+    """The same for jobs that were ordered together: one group, which as many workers take up as there are."""
+    try:
+        group(run_job.s(job_id) for job_id in job_ids).apply_async()
+    except Exception:
+        log.exception("%s jobs could not be sent; the sweep will", len(job_ids))
 
 
 @shared_task(name="logistics.tasks.sweep")  # type: ignore[untyped-decorator,unused-ignore]

@@ -39,7 +39,9 @@ def iso(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
 
 
-def plans(session: Session, scope: Scope, *, day: str | None = None, state: str | None = None) -> list[Plan]:
+def plans(
+    session: Session, scope: Scope, *, day: str | None = None, state: str | None = None, group: str | None = None
+) -> list[Plan]:
     """The plans of the user's scopes, newest first; problems and results are read only where they are shown."""
     query = select(Plan).order_by(Plan.day.desc(), Plan.id.desc()).limit(MAX_PLANS)
     if not scope.everything:
@@ -48,6 +50,8 @@ def plans(session: Session, scope: Scope, *, day: str | None = None, state: str 
         query = query.where(Plan.day == day)
     if state:
         query = query.where(Plan.state == state)
+    if group:
+        query = query.where(Plan.group_id == group)
     return list(session.scalars(query))
 
 

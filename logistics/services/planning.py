@@ -7,6 +7,7 @@ stays with the old plan, what was still open is driven by the new one.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
@@ -16,11 +17,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from logistics.db import next_number
-from logistics.domain.access import Scope
+from logistics.domain.access import Scope, subtree
 from logistics.errors import Conflict, Invalid, NotFound
-from logistics.models import Job, Pickup, Stop
+from logistics.models import Courier, Job, Pickup, Stop
 from logistics.models import Plan as PlanRow
-from logistics.services import jobs, planning_problem, planning_replan, planning_tiers, timetable
+from logistics.models.network import COUNTY_CENTRE
+from logistics.services import jobs, network, planning_problem, planning_replan, planning_tiers, timetable
 from logistics.services.orders import local_day
 from logistics.services.planning_problem import DayClock, pickup_of
 from routing import Kind, Notice, Plan, Problem, Request, Route, from_builtins, to_builtins
@@ -52,6 +54,45 @@ def order(
     name: str = "",
 ) -> tuple[PlanRow, Job]:
     """Ask for a plan: a row and a job. Raises Invalid for a wrong day, time or scope, NotFound for another's scope."""
+    wanted = _checked(session, day, scope_code, seconds, scope, now)
+    return _put_down(session, wanted, scope_code, seconds, by=by, now=now, wall=wall, name=name)
+
+
+def order_each(
+    session: Session,
+    *,
+    day: str,
+    scope_code: str,
+    seconds: float,
+    scope: Scope,
+    by: str,
+    now: datetime,
+    wall: datetime,
+    name: str = "",
+) -> list[tuple[PlanRow, Job]]:
+    """Ask for a plan of each county in the scope by itself, in one group. Counties where nobody drives are left out.
+
+    Raises as ``order``, and Invalid('plan_no_counties') when none is left.
+    """
+    wanted = _checked(session, day, scope_code, seconds, scope, now)
+    sites = planning_problem.scope_sites(session, scope_code)
+    driving = set(session.scalars(select(Courier.start_site_code).where(Courier.active)))
+    parents = network.parents(session)
+    counties = [
+        code
+        for code, site in sorted(sites.items())
+        if site.active and site.tier == COUNTY_CENTRE and not driving.isdisjoint(subtree(code, parents))
+    ]
+    if not counties:
+        raise Invalid("plan_no_counties", field="scope", site=scope_code)
+    group = str(uuid.uuid4())
+    return [
+        _put_down(session, wanted, code, seconds, by=by, now=now, wall=wall, name=name, group=group)
+        for code in counties
+    ]
+
+
+def _checked(session: Session, day: str, scope_code: str, seconds: float, scope: Scope, now: datetime) -> date:
     try:
         wanted = date.fromisoformat(day)
     except (TypeError, ValueError):
@@ -61,8 +102,23 @@ def order(
     planning_problem.scope_sites(session, scope_code)
     if wanted < local_day(now):
         raise Invalid("plan_day_past", field="day", day=day)
+    return wanted
+
+
+def _put_down(
+    session: Session,
+    day: date,
+    scope_code: str,
+    seconds: float,
+    *,
+    by: str,
+    now: datetime,
+    wall: datetime,
+    name: str,
+    group: str | None = None,
+) -> tuple[PlanRow, Job]:
     row = PlanRow(
-        day=wanted.isoformat(),
+        day=day.isoformat(),
         scope_code=scope_code,
         name=name.strip()[:80],
         state="planning",
@@ -71,6 +127,7 @@ def order(
         problem={},
         result={},
         notice="",
+        group_id=group,
     )
     session.add(row)
     session.flush()

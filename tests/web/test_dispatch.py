@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from logistics import tasks
 from logistics.clock import FixedClock
 from logistics.db import db, transaction
-from logistics.models import Alert, CourierPosition, Job, Pickup, Plan, Stop, User
+from logistics.models import Alert, Courier, CourierPosition, Job, Pickup, Plan, Stop, User
 from logistics.services import pickups, positions
 from tests import factories
 from tests.factories import CITY, COUNTY, OTHER_COUNTY, START, TOWN
@@ -92,6 +92,34 @@ def test_a_county_dispatcher_sees_and_plans_his_county_only(
     assert client.get("/api/v1/plans").json["plans"] == []
     board = client.get("/api/v1/board").json
     assert {line["username"] for line in board["couriers"]} == {"courier"}
+
+
+def test_the_counties_of_a_city_are_ordered_together(
+    app: Flask, world: None, client: FlaskClient, login: Login
+) -> None:
+    """One order, a plan for each county, a group whose page says how many are under way; a county alone gives its own;
+    counties where nobody drives are left out, and with none of them left it is said at the field."""
+    login(client, "citydispatcher")
+    answer = order(client, CITY, each=True)
+    assert answer.status_code == 201
+    group = answer.json["group"]
+    listed = client.get(f"/api/v1/plans?group={group}").json["plans"]
+    assert {plan["scope"]["code"] for plan in listed} == {COUNTY, OTHER_COUNTY}
+    assert {plan["id"] for plan in listed} == {plan["id"] for plan in answer.json["plans"]}
+    assert "2 plans are under way" in client.get(answer.json["url"] + "&lang=en").get_data(as_text=True)
+    work(app)
+    assert {plan["state"] for plan in client.get(f"/api/v1/plans?group={group}").json["plans"]} == {"ready"}
+    assert "all are done" in client.get(answer.json["url"] + "&lang=en").get_data(as_text=True)
+    assert "一起排线：全部完成" in client.get(answer.json["url"] + "&lang=zh_CN").get_data(as_text=True)
+    assert client.get("/api/v1/plans?group=none").json["plans"] == []
+    login(client, "dispatcher")
+    assert [plan["id"] for plan in client.get(f"/api/v1/plans?group={group}").json["plans"]] != []
+    assert len(order(client, COUNTY, each=True).json["plans"]) == 1
+    assert order(client, OTHER_COUNTY, each=True).status_code == 404
+    with app.app_context(), transaction() as session:
+        session.execute(update(Courier).values(active=False))
+    refused = order(client, COUNTY, each=True)
+    assert (refused.status_code, refused.json["code"], refused.json["field"]) == (400, "plan_no_counties", "scope")
 
 
 @pytest.mark.parametrize("username", ["nurse", "courier", "receiver"])

@@ -36,12 +36,14 @@ def travel() -> TravelProvider:
 
 
 class PlanIn(msgspec.Struct, forbid_unknown_fields=True):
-    """``day`` YYYY-MM-DD (local), ``scope`` code of a county centre or the city, ``seconds`` of search."""
+    """``day`` YYYY-MM-DD (local), ``scope`` code of a county centre or the city, ``seconds`` of search; ``each``: a
+    plan for each county of the scope by itself, at once."""
 
     day: str
     scope: str
     seconds: float = planning.DEFAULT_SECONDS
     name: str = ""
+    each: bool = False
 
 
 class InsertIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,9 +55,10 @@ class InsertIn(msgspec.Struct, forbid_unknown_fields=True):
 @blueprint.get("/plans")
 @access(*READERS)
 def list_plans() -> Response:
-    """Query: day, state."""
+    """Query: day, state, group."""
     session = db.session()
-    rows = queries.plans(session, scope(), day=request.args.get("day"), state=request.args.get("state"))
+    asked = {name: request.args.get(name) for name in ("day", "state", "group")}
+    rows = queries.plans(session, scope(), **asked)
     names = queries.site_names(session, [row.scope_code for row in rows], locale())
     return jsonify({"plans": [queries.summary(row, locale(), names) for row in rows]})
 
@@ -63,13 +66,14 @@ def list_plans() -> Response:
 @blueprint.post("/plans")
 @access("dispatcher")
 def order_plan() -> tuple[Response, int]:
-    """Order a plan; a worker makes it. Follow it at /api/v1/plans/<id>."""
+    """Order a plan; a worker makes it. Follow it at /api/v1/plans/<id>; with ``each`` several, in a group."""
     try:
         sent = msgspec.json.decode(request.get_data(), type=PlanIn)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Invalid("plan_body_malformed", field="day") from None
+    order = planning.order_each if sent.each else _order_one
     with transaction() as session:
-        row, job = planning.order(
+        ordered = order(
             session,
             day=sent.day,
             scope_code=sent.scope,
@@ -80,10 +84,18 @@ def order_plan() -> tuple[Response, int]:
             wall=wall_now(),
             name=sent.name,
         )
-        audit(session, "plan_ordered", str(row.id), day=row.day, scope=row.scope_code)
-        answer = under_way(row, job)
-    tasks.send(answer["job"])
-    return jsonify(answer), 201
+        for row, _ in ordered:
+            audit(session, "plan_ordered", str(row.id), day=row.day, scope=row.scope_code)
+        answers = [under_way(row, job) for row, job in ordered]
+        group = ordered[0][0].group_id
+    tasks.send_all([one["job"] for one in answers])
+    if group is None:
+        return jsonify(answers[0]), 201
+    return jsonify({"group": group, "plans": answers, "url": f"/dispatch/plans?group={group}"}), 201
+
+
+def _order_one(session: Session, **asked: Any) -> list[tuple[Plan, Job]]:
+    return [planning.order(session, **asked)]
 
 
 def under_way(row: Plan, job: Job) -> dict[str, Any]:

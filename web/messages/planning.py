@@ -20,6 +20,7 @@ MESSAGES = {
         "%(known)s drives were recorded at both ends, %(needed)s are needed. "
         "Couriers record them by scanning at each stop."
     ),
+    "plan_no_counties": _l("No county of %(site)s has a courier who drives."),
     "no_couriers": _l("No courier is on shift any more on %(day)s. Add a courier or choose another day."),
     "no_published_plan": _l("No published plan covers this site today. Plan and publish the day first."),
     "courier_in_other_plan": _l(

@@ -28,7 +28,7 @@ PATHS = {
             "listPlans",
             "planning",
             _l("Plans of the own county or city"),
-            params=(query_param("day", "YYYY-MM-DD"), query_param("state")),
+            params=(query_param("day", "YYYY-MM-DD"), query_param("state"), query_param("group")),
             answer=listed("Plan", "plans"),
         ),
         "post": Operation(
@@ -42,8 +42,12 @@ PATHS = {
                         "scope": text(_l("Code of the county centre or of the city centre.")),
                         "seconds": number("number", _l("How long to search.")),
                         "name": text(),
+                        "each": {
+                            "type": "boolean",
+                            "description": _l("A plan for each county of the scope by itself; answered with a group."),
+                        },
                     },
-                    optional=("seconds", "name"),
+                    optional=("seconds", "name", "each"),
                 ),
                 {"day": "2026-03-02", "scope": "XN-0101", "seconds": 30},
             ),

@@ -27,6 +27,20 @@ _BODY = media({"oneOf": [_MESSAGE, array(_MESSAGE, maxItems=500)]}, _EXAMPLE)
 _RECEIPT = media(
     obj({"messages": array(_OUTCOME), "receipts": {"type": "object"}, "requests": array({"type": "object"})})
 )
+_CHART = media(
+    obj(
+        {
+            "from": number(),
+            "to": number(),
+            "band": {"type": "object"},
+            "series": array({"type": "object"}),
+            "excursions": array({"type": "object"}),
+            "events": array({"type": "object"}),
+        }
+    )
+)
+_SPAN = (query_param("from"), query_param("to"), query_param("points", kind="integer"))
+
 
 PATHS = {
     "/api/v1/readings": {
@@ -52,19 +66,18 @@ PATHS = {
             "getBoxTemperatures",
             "telemetry",
             _l("Temperatures of a box for a chart; a narrower stretch gives finer data"),
-            params=(path_param("code"), query_param("from"), query_param("to"), query_param("points", kind="integer")),
-            answer=media(
-                obj(
-                    {
-                        "from": number(),
-                        "to": number(),
-                        "band": {"type": "object"},
-                        "series": array({"type": "object"}),
-                        "excursions": array({"type": "object"}),
-                        "events": array({"type": "object"}),
-                    }
-                )
-            ),
+            params=(path_param("code"), *_SPAN),
+            answer=_CHART,
+            fails=(400,),
+        )
+    },
+    "/api/v1/specimens/{specimen_id}/temperatures": {
+        "get": Operation(
+            "getSpecimenTemperatures",
+            "telemetry",
+            _l("The same of the boxes that a tube was in"),
+            params=(path_param("specimen_id", kind="integer"), *_SPAN),
+            answer=_CHART,
             fails=(400,),
         )
     },

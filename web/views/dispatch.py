@@ -39,7 +39,8 @@ def board() -> str:
 @access(*READERS)
 def plans() -> str:
     session = db.session()
-    rows = queries.plans(session, scope())
+    group = request.args.get("group")
+    rows = queries.plans(session, scope(), group=group)
     centres = queries.centres(session, scope())
     today = local_day(clock.now())
     names = queries.site_names(session, [row.scope_code for row in rows], locale())
@@ -52,6 +53,8 @@ def plans() -> str:
         today=today.isoformat(),
         seconds=(5, 10, 30, 60, 300),
         default_seconds=planning.DEFAULT_SECONDS,
+        group=group,
+        under_way=sum(row.state == "planning" for row in rows) if group else 0,
     )
 
 
