@@ -17,6 +17,7 @@ from celery.beat import EmbeddedService
 from celery.signals import worker_ready, worker_shutting_down
 
 from logistics.integrity.edge import make_key
+from web import task_files
 from web.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def init_app(flask_app: Flask) -> None:
             with flask_app.app_context():
                 return self.run(*args, **kwargs)
 
+    task_files.install()
     celery = Celery("labrelay", task_cls=ContextTask, set_as_current=True)
     celery.config_from_object(configuration(settings))
     celery.set_default()

@@ -183,3 +183,18 @@ def test_sending_does_not_hang_while_redis_is_away(tmp_path: Path) -> None:
     with sender(environ) as send, pytest.raises(Exception, match=r"(?i)connect"):
         send("x", "y")
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("environ", ["filesystem"], indirect=True)
+def test_half_a_message_stops_no_worker(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Writers that were killed leave an empty file and half a one in the queue; the task after them is done by the
+    same worker, which lives on."""
+    queue = tmp_path / "var" / "tasks" / "queue"
+    with working(tmp_path, environ) as process:
+        for number, broken in enumerate((b"", b'{"body": "W1', b"\xff")):
+            (queue / f"0_{number}.celery.msg").write_bytes(broken)
+        with sender(environ) as send:
+            send(str(tmp_path / "out"), "after them")
+        eventually(lambda: "after them" in " ".join(lines(tmp_path / "out")), "the task after them was not done")
+        assert process.poll() is None
+    assert list(queue.glob("0_*")) == []
