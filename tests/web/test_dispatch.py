@@ -110,7 +110,7 @@ def test_the_counties_of_a_city_are_ordered_together(
     work(app)
     assert {plan["state"] for plan in client.get(f"/api/v1/plans?group={group}").json["plans"]} == {"ready"}
     assert "all are done" in client.get(answer.json["url"] + "&lang=en").get_data(as_text=True)
-    assert "一起排线：全部完成" in client.get(answer.json["url"] + "&lang=zh_CN").get_data(as_text=True)
+    assert "一并制定：全部完成" in client.get(answer.json["url"] + "&lang=zh_CN").get_data(as_text=True)
     assert client.get("/api/v1/plans?group=none").json["plans"] == []
     login(client, "dispatcher")
     assert [plan["id"] for plan in client.get(f"/api/v1/plans?group={group}").json["plans"]] != []
