@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -11,10 +14,15 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from logistics import tasks
 from logistics.clock import FixedClock
 from logistics.db import db, transaction
-from logistics.models import Alert, CustodyEvent, Specimen
+from logistics.integrity import prepared
+from logistics.integrity.bundle_check import verify_bundle
+from logistics.models import Alert, CustodyEvent, Job, Specimen
 from logistics.services import alerts
+from telemetry import devices
+from telemetry.ingest import Incoming, store_batch
 from telemetry.models import ExcursionRow
 from tests import factories as f
 from tests import warm_box
@@ -162,4 +170,54 @@ def test_chart_map_and_timeline_share_a_cursor(app: Flask, office: tuple[Browser
     expect(page.locator(".event.is-current")).to_have_count(1)
     page.click("[data-patient]")
     expect(page.locator("[data-patient-ref]")).to_have_text("张**")
+    assert complaints == []
+
+
+def test_a_custody_bundle_is_made_and_downloaded(
+    app: Flask, office: tuple[Browser, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The button leads to a page that waits for the worker and then offers the file, which verifies. On the phone."""
+    monkeypatch.setattr(tasks, "send", lambda job_id: None)
+    with app.app_context():
+        tasks.sign_digests.run()  # makes the key
+        tube = db.session.scalars(select(Specimen.id).order_by(Specimen.id)).first()
+        db.session.remove()
+    browser, address = office
+    page = browser.new_context(viewport=ViewportSize(**live.PHONE)).new_page()
+    complaints = enter(page, address, "manager", lang="en")
+    page.goto(f"{address}/journey/{tube}")
+    page.click("form[action$='/bundle'] button")
+    expect(page.get_by_role("status").filter(has_text="Being put together")).to_be_visible()
+    with app.app_context():
+        job_id = db.session.scalars(select(Job.id).where(Job.kind == prepared.JOB_KIND)).one()
+        db.session.remove()
+        tasks.run_job.run(job_id)
+    link = page.locator("a[href$='/file']")
+    expect(link).to_be_visible(timeout=15000)  # the page looks by itself
+    with page.expect_download() as download:
+        link.click()
+    download.value.save_as(tmp_path / "bundle.zip")
+    report = verify_bundle(tmp_path / "bundle.zip")
+    assert report.sealed
+    assert report.whole, report.findings
+    assert complaints == []
+
+
+def test_the_journey_draws_every_probe(app: Flask, office: tuple[Browser, str]) -> None:
+    """Two probes in the tube's box: two lines with their names in the legend, and the excursion beside them."""
+    with app.app_context(), transaction() as session:
+        before = f.START - timedelta(hours=1)
+        devices.bind(session, "LG-1", "BX-C", at=before, now=before, probe=2)
+        at = [(f.START + timedelta(minutes=5 * n)).isoformat() for n in range(12)]
+        body = json.dumps({"readings": [{"at": one, "probe": 2, "temp_c": 6.5} for one in at]})
+        store_batch(session, [Incoming("labrelay/v1/LG-1/readings", body.encode())], now=warm_box.ENDS)
+        tube = session.scalars(select(Specimen.id).order_by(Specimen.id)).first()
+    browser, address = office
+    page = browser.new_context(viewport=ViewportSize(**live.PHONE)).new_page()
+    complaints = enter(page, address, "manager", lang="en")
+    page.goto(f"{address}/journey/{tube}")
+    legend = page.locator(".chart-legend")
+    expect(legend).to_contain_text("LG-1 · 1")
+    expect(legend).to_contain_text("LG-1 · 2")
+    expect(legend).to_contain_text("Excursion")
     assert complaints == []
