@@ -88,9 +88,10 @@ def order_plan() -> tuple[Response, int]:
             audit(session, "plan_ordered", str(row.id), day=row.day, scope=row.scope_code)
         answers = [under_way(row, job) for row, job in ordered]
         group = ordered[0][0].group_id
-    tasks.send_all([one["job"] for one in answers])
     if group is None:
+        tasks.send(answers[0]["job"])
         return jsonify(answers[0]), 201
+    tasks.send_all([one["job"] for one in answers])
     return jsonify({"group": group, "plans": answers, "url": f"/dispatch/plans?group={group}"}), 201
 
 
