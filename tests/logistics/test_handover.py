@@ -560,3 +560,5 @@ def test_an_id_of_a_handover_serves_no_other_one(world: Session) -> None:
     later = f.START + timedelta(hours=1)
     bring = act("hand_over", {"consignment": number}, {**named, "other": "receiver"}, site=f.COUNTY, at=later)
     assert do(world, "courier", bring).code == "offer_used"
+    back = act("hand_over", {"consignment": number}, {**named, "other": "nurse"}, site=f.TOWN, at=later)
+    assert do(world, "courier", back).code == "offer_used"  # the same two, the other way round, an hour later

@@ -25,6 +25,8 @@ from logistics.services.reasons import known_reason
 
 DEFAULT_LEG = timedelta(hours=2)
 PIN, APP, BY_SEAL = "pin", "app", "seal"
+SAME_WITHIN = timedelta(minutes=15)
+"""What is signed once more with the same id of the handover is the same one, sent from a page that was loaded anew."""
 PICKUP, TRANSFER, DELIVERY, ELSEWHERE = "pickup", "transfer", "delivery", "elsewhere"
 MAX_NOTE = 400
 
@@ -160,10 +162,12 @@ def _pass_on(
 def _once_more(desk: Desk, consignment: Consignment, known: Handover, other: User | None) -> dict[str, Any]:
     """The same handover of the same consignment, sent again under another id of the act: nothing happens twice.
 
-    Between other people it is another handover, which must not be told that it was done.
+    Between other people, or at another time (the same two, the other way round), it is another handover, which must
+    not be told that it was done.
     """
     signing = {desk.actor.username} | ({other.username} if other is not None else set())
-    if not signing <= {known.giver, known.taker}:
+    later = abs(desk.act.occurred_at - known.occurred_at) > SAME_WITHIN
+    if later or not signing <= {known.giver, known.taker}:
         raise Conflict("offer_used", field="handover_id", taker=known.taker_name)
     return {
         "consignment": consignment.number,
