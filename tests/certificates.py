@@ -13,9 +13,13 @@ from cryptography.x509.oid import NameOID
 
 from logistics.clock import wall_now
 
+DAY = timedelta(days=1)
 
-def make(folder: Path, *hosts: str, cert: str = "cert.pem", key: str = "key.pem") -> tuple[Path, Path]:
-    """Certificate for 127.0.0.1 and ``hosts``, and its key, as files."""
+
+def make(
+    folder: Path, *hosts: str, cert: str = "cert.pem", key: str = "key.pem", valid_from: timedelta = -DAY
+) -> tuple[Path, Path]:
+    """Certificate for 127.0.0.1 and ``hosts``, valid for two days from ``valid_from`` on, and its key, as files."""
     secret = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     names = [x509.IPAddress(ip_address("127.0.0.1")), *(x509.DNSName(host) for host in hosts)]
@@ -24,7 +28,7 @@ def make(folder: Path, *hosts: str, cert: str = "cert.pem", key: str = "key.pem"
         x509.CertificateBuilder()
         .subject_name(name).issuer_name(name).public_key(secret.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now + valid_from).not_valid_after(now + valid_from + 2 * DAY)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(secret, hashes.SHA256())
     )  # fmt: skip

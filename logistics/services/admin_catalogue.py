@@ -81,6 +81,8 @@ def save_channel(
     before = dict(channel.config) if channel is not None else {}
     merged = {name: _kept(name, config.get(name, ""), before) for name in CHANNEL_FIELDS[kind]}
     merged = {name: value for name, value in merged.items() if value}
+    if kind == "mail" and "user" not in merged:
+        merged.pop("password", None)  # nobody to say it for: so a password can be taken away, too
     port = merged.get("port")
     if port is not None and not (str(port).isascii() and str(port).isdigit() and 1 <= int(port) <= 65535):
         raise Invalid("number_between", field="port", low=1, high=65535)

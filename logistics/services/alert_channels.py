@@ -13,6 +13,7 @@ import hmac
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
@@ -29,6 +30,8 @@ ROBOT_BYTES = 2040  # WeCom takes 2,048 bytes of text, title and line break incl
 ROBOT_WORD = re.compile(r"[A-Za-z0-9_-]+")
 DEDUP_HEADER = "X-Labrelay-Delivery"
 CONNECT_S, READ_S = 5.0, 10.0
+RECEIVERS_S = 15.0
+"""After this no further receiver of a mail is begun with: a slow server must not outlast the lease of the message."""
 
 Resolve = Callable[[str], Iterable[str]]
 
@@ -104,21 +107,32 @@ def send(
     """Send one message; a mail to each of its receivers by itself, but for those who have ``accepted`` it already.
 
     Raises Unavailable('channel_not_accepted') when the other side did not take it, or PartlySent when some receivers
-    did; Unavailable('channel_certificate_refused') when its certificate is not to be trusted,
+    did; Unavailable('channel_certificate_…') when its certificate is not to be trusted (alert_network says why),
     Unavailable('channel_robot_refused') when a robot said no in its answer, Invalid('channel_host_refused').
     """
-    receivers = [one for one in _addresses(config, "to") if one not in accepted] if kind == "mail" else []
+    if kind != "mail":
+        _send(kind, config, title, text, dedup_id, critical, allowed_hosts)
+        return
+    begun = time.monotonic()
     taken: list[str] = []
     failed: LabrelayError | None = None
-    for form in [{**config, "to": one} for one in receivers] if kind == "mail" else [config]:
+    for receiver in without(config, accepted):
+        if time.monotonic() - begun > RECEIVERS_S:
+            failed = failed or Unavailable("channel_slow", field="channel")
+            break
         try:
-            _send(kind, form, title, text, dedup_id, critical, allowed_hosts)
+            _send(kind, {**config, "to": receiver}, title, text, dedup_id, critical, allowed_hosts)
         except LabrelayError as error:
             failed = error
         else:
-            taken.append(str(form.get("to", "")))
+            taken.append(receiver)
     if failed is not None:
         raise PartlySent(failed, taken) if taken else failed
+
+
+def without(config: Mapping[str, Any], accepted: Collection[str]) -> list[str]:
+    """The receivers of a mail channel who are not among those that have it."""
+    return [one for one in _addresses(config, "to") if one not in accepted]
 
 
 def _send(
@@ -151,7 +165,8 @@ def _send(
     if guard.refused_host:
         raise refused(guard.refused_host)
     if guard.certificate:
-        raise Unavailable("channel_certificate_refused", field="channel", detail=guard.certificate)
+        code, said = guard.certificate
+        raise Unavailable(code, field="channel", detail=said)
     if not taken:
         raise Unavailable("channel_not_accepted", field="channel")
     if kind in ROBOT_HOSTS:

@@ -79,13 +79,28 @@ def _real(address: Address) -> Address:
     return address
 
 
+CERTIFICATE_CODES = {
+    9: "channel_certificate_early",
+    10: "channel_certificate_expired",
+    18: "channel_certificate_unknown",  # signed by itself
+    19: "channel_certificate_unknown",  # the authority is sent along, and nobody here knows it
+    20: "channel_certificate_unknown",
+    21: "channel_certificate_unknown",
+    23: "channel_certificate_revoked",
+    62: "channel_certificate_name",
+    64: "channel_certificate_name",
+}
+"""X509_V_ERR_… of OpenSSL → what an administrator can do something about."""
+
+
 @dataclass
 class Guard:
-    """What happened while one message was sent. ``certificate``: why the other side's was not trusted."""
+    """What happened while one message was sent. ``certificate``: the code for why the other side's was not trusted,
+    and what the TLS library said."""
 
     allowed: Allowed
     refused_host: str = ""
-    certificate: str = ""
+    certificate: tuple[str, str] | None = None
     answers: list[bytes] = field(default_factory=list)
 
 
@@ -145,7 +160,8 @@ def _noting(handshake: Callable[..., None]) -> Callable[..., None]:
         except ssl.SSLCertVerificationError as error:
             guard = _guard.get()
             if guard is not None:
-                guard.certificate = error.verify_message
+                code = CERTIFICATE_CODES.get(error.verify_code, "channel_certificate_refused")
+                guard.certificate = (code, error.verify_message)
             raise
 
     return do_handshake

@@ -272,8 +272,8 @@ def test_a_channels_secret_is_never_shown(app: Flask, admin: FlaskClient) -> Non
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"host": ""}, {"to": "nobody"}, {"port": "99999"}, {"secure": "maybe"}, {"site_code": "X"}, {"name": ""},
-     {"kind": "pigeon"}, {"min_severity": "loud"}],
+    [{"host": ""}, {"to": "nobody"}, {"port": "99999"}, {"secure": "maybe"}, {"secure": "insecure"},
+     {"site_code": "X"}, {"name": ""}, {"kind": "pigeon"}, {"min_severity": "loud"}],
 )  # fmt: skip
 def test_a_wrong_channel_is_refused(app: Flask, admin: FlaskClient, wrong: dict[str, str]) -> None:
     """Typed forms refuse what nothing could be sent through; the password typed is not sent back."""
@@ -282,6 +282,22 @@ def test_a_wrong_channel_is_refused(app: Flask, admin: FlaskClient, wrong: dict[
     assert "hidden-password" not in text(answer)
     with reading(app) as session:
         assert session.scalars(select(Channel)).all() == []
+
+
+def test_no_password_without_encryption(app: Flask, admin: FlaskClient) -> None:
+    """Refused beside the field, also when the password was saved before; without a user there is none to say."""
+    address = admin.post("/admin/channels/new", data=MAIL).headers["Location"]
+    clear = {**MAIL, "secure": "insecure", "password": ""}
+    answer = admin.post(f"{address}?lang=en", data=clear)
+    assert answer.status_code == 400
+    assert re.search(r'data-error-for="secure"[^>]*class="field-error"', text(answer))
+    assert "A password goes over an encrypted connection only" in text(answer)
+    with reading(app) as session:
+        assert session.scalars(select(Channel)).one().config["secure"] == "starttls"
+    assert admin.post(address, data={**clear, "user": ""}).status_code == 302
+    with reading(app) as session:
+        config = session.scalars(select(Channel)).one().config
+        assert (config["secure"], "password" in config) == ("insecure", False)
 
 
 def test_trying_a_channel(app: Flask, admin: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

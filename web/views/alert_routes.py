@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -20,7 +21,7 @@ from logistics.domain.alert_routes import Preview
 from logistics.errors import Invalid
 from logistics.models import Alert, AlertRoute, Channel, Delivery, Site
 from logistics.queries import deliveries as queries
-from logistics.services import alert_routing
+from logistics.services import alert_channels, alert_routing
 from web import alert_texts
 from web.access import access
 from web.auth import audit, scope
@@ -96,10 +97,20 @@ def deliveries() -> str:
         "manager/deliveries.html",
         rows=rows,
         said={row.alert.id: alert_texts.title(session, row.alert, locale()) for row in rows},
+        still=_still_without(rows),
         state=state,
         states_known=queries.STATES,
         shown=SHOWN,
     )
+
+
+def _still_without(rows: Sequence[queries.Row]) -> dict[int, list[str]]:
+    """Message → who has it not yet, of mails that some of their receivers have."""
+    return {
+        row.delivery.id: alert_channels.without(row.channel.config, row.delivery.accepted)
+        for row in rows
+        if row.delivery.accepted and row.delivery.state != "sent"
+    }
 
 
 def _values() -> dict[str, Any]:
