@@ -302,5 +302,5 @@ class IngestHeartbeat(Base):
     duplicates: Mapped[int] = mapped_column(BigInteger, default=0)
     dead_letters: Mapped[int] = mapped_column(BigInteger, default=0)
     last_commit_at: Mapped[datetime | None]
-    failing_since: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]  # since when it has been without broker or database
     backlog_since: Mapped[datetime | None]  # since when the broker has had more than this process could take

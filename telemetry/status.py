@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -42,11 +43,12 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class IngestStatus:
-    """``state``: ok | behind (it lives, but cannot keep up or lost its broker) | down | none (never ran here)."""
+    """``state``: ok | behind (it lives, but cannot keep up or lost its broker) | down | none (never ran here).
+    ``since``: when it became behind or down, in real time."""
 
     state: str
     beat_at: datetime | None = None
-    last_commit_at: datetime | None = None
+    since: datetime | None = None
     waiting: int = 0
 
     @property
@@ -70,7 +72,7 @@ def beat(session: Session, name: str, counters: Counters, *, connected: bool, wa
     row.duplicates = counters.duplicates
     row.dead_letters = counters.dead_letters
     row.last_commit_at = counters.last_commit_at
-    row.failing_since = (row.failing_since or now) if counters.failing else None
+    row.failing_since = (row.failing_since or now) if counters.failing or not connected else None
     row.backlog_since = (row.backlog_since or now) if counters.full else None
 
 
@@ -80,11 +82,19 @@ def ingest_status(session: Session) -> IngestStatus:
     if not rows:
         return IngestStatus("none")
     alive = [row for row in rows if wall_now() - row.beat_at <= LATE]
-    commits = [row.last_commit_at for row in rows if row.last_commit_at is not None]
     if not alive:
-        return IngestStatus("down", rows[0].beat_at, max(commits, default=None))
+        return IngestStatus("down", rows[0].beat_at, _useless_since(rows))
     waiting = sum(row.waiting for row in alive)
-    good = [row for row in alive if row.connected and row.failing_since is None]
-    behind = any(row.backlog_since is not None and wall_now() - row.backlog_since > BACKLOG for row in alive)
-    state = "ok" if good and not behind else "behind"
-    return IngestStatus(state, alive[0].beat_at, max(commits, default=None), waiting)
+    if all(row.failing_since is not None for row in alive):
+        return IngestStatus("behind", alive[0].beat_at, _useless_since(alive), waiting)
+    backlogs = [row.backlog_since for row in alive if row.backlog_since is not None]
+    oldest = min(backlogs, default=wall_now())
+    if wall_now() - oldest > BACKLOG:
+        return IngestStatus("behind", alive[0].beat_at, oldest, waiting)
+    return IngestStatus("ok", alive[0].beat_at, None, waiting)
+
+
+def _useless_since(rows: Sequence[IngestHeartbeat]) -> datetime:
+    """When the last of these processes stopped storing. The last commit says nothing of it: a quiet night has none,
+    and who is flooded commits all the time."""
+    return max(row.beat_at if row.failing_since is None else row.failing_since for row in rows)

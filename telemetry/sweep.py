@@ -89,10 +89,9 @@ def _speaks_again(session: Session, devices: dict[str, Device], code: str, now: 
 def ingest(session: Session, *, now: datetime) -> str:
     """Tell when the ingest has not kept up for a while; leases and heartbeats are real time. Returns its state."""
     status = ingest_status(session)
-    since = status.last_commit_at or status.beat_at
-    lasting = status.behind and since is not None and wall_now() - since >= BEHIND_GRACE
+    late = wall_now() - status.since if status.since is not None else timedelta(0)
+    lasting = status.behind and late >= BEHIND_GRACE
     if lasting or not status.behind:
-        late = wall_now() - since if since is not None else timedelta(0)
         cold_chain.ingest_changed(session, behind=lasting, since=now - late, waiting=status.waiting, now=now)
     return status.state
 
