@@ -159,17 +159,18 @@ def _excursion(facts: dict[str, Any], _names: dict[str, str]) -> list[str]:
     if facts.get("withdrawn"):
         return [gettext("Later readings showed that the box was within its band. No decision is needed.")]
     told = {"value": celsius(facts.get("value_c")), "limit": celsius(facts.get("limit_c"))}
-    minutes = facts.get("minutes", "–")
-    if facts.get("side") == "lower":
-        first = gettext(
-            "Lowest %(value)s, the limit is %(limit)s; %(minutes)s min below it so far.", minutes=minutes, **told
-        )
+    told["minutes"] = facts.get("minutes", "–")
+    over = bool(facts.get("end"))
+    if facts.get("side") == "lower" and over:
+        first = gettext("Lowest %(value)s, the limit is %(limit)s; %(minutes)s min below it.", **told)
+    elif facts.get("side") == "lower":
+        first = gettext("Lowest %(value)s, the limit is %(limit)s; %(minutes)s min below it so far.", **told)
+    elif over:
+        first = gettext("Highest %(value)s, the limit is %(limit)s; %(minutes)s min above it.", **told)
     else:
-        first = gettext(
-            "Highest %(value)s, the limit is %(limit)s; %(minutes)s min above it so far.", minutes=minutes, **told
-        )
+        first = gettext("Highest %(value)s, the limit is %(limit)s; %(minutes)s min above it so far.", **told)
     lines = [first, gettext("Rule: %(rule)s.", rule=rule_words(str(facts.get("rule", "–"))))]
-    if facts.get("end"):
+    if over:
         lines.append(
             gettext(
                 "Lasted from %(start)s to %(end)s.", start=clock_time(facts.get("start")), end=clock_time(facts["end"])

@@ -61,8 +61,8 @@ def test_the_fleet_says_what_is_wrong(world: Session, client: FlaskClient, login
     login(client, "manager")
     page = text(client, "/devices")
     assert listed(page) == ["LG-1", "LG-3"]
-    assert "battery low" in page
-    assert "calibration overdue" in page
+    assert "Battery low" in page
+    assert "Calibration overdue" in page
     assert "1 in quarantine" in page
     assert listed(text(client, "/devices?mark=overdue")) == ["LG-3"]
     assert listed(text(client, "/devices?q=own+LOGGER")) == ["LG-1"]
@@ -134,7 +134,7 @@ def test_a_swap_told_afterwards_moves_what_was_measured(world: Session, client: 
     assert excursion.ended_by == "cleared"
     world.rollback()
     page = text(client, "/devices/LG-1")
-    assert "in no box" in page
+    assert "In no box" in page
 
 
 def test_what_a_binding_refuses(world: Session, client: FlaskClient, login: Login) -> None:

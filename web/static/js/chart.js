@@ -135,6 +135,7 @@ function background(u, { band, holes, excursions }) {
 }
 
 const LABEL_ROWS = 5;
+const LABEL_ROOM = 0.25; // of the height, above the highest value: the first rows of labels cover no line
 
 function eventLines(u, events) {
   const { ctx, bbox } = u;
@@ -170,18 +171,23 @@ function eventLines(u, events) {
     if (row === LABEL_ROWS) return; // the timeline has it
     written.push([left, left + width, row]);
     ctx.textAlign = "left";
+    // On a halo, so that it stays legible where a further row meets the line.
+    ctx.lineWidth = 4 * ratio;
+    ctx.lineJoin = "round";
+    ctx.strokeStyle = token("--surface");
+    ctx.strokeText(text, left, bbox.top + (4 + row * 18) * ratio);
     ctx.fillText(text, left, bbox.top + (4 + row * 18) * ratio);
   }
 }
 
-function limits({ band, data }) {
+function limits({ band, data, events }) {
   const all = [band && band.low, band && band.high];
   for (const column of data.slice(1)) for (const value of column) all.push(value);
   const known = all.filter(Number.isFinite);
   const low = known.reduce((a, b) => Math.min(a, b), Infinity);
   const high = known.reduce((a, b) => Math.max(a, b), -Infinity);
   const room = Math.max(1, (high - low) * 0.12);
-  return [low - room, high + room];
+  return [low - room, high + (events && events.length ? LABEL_ROOM * (high - low + 2 * room) : room)];
 }
 
 const axis = (extra) => ({
